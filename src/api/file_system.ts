@@ -1,0 +1,225 @@
+/**
+ * The filesystem of a pool as one agent uses it: creating, attaching, and what concerns it as a whole.
+ *
+ * @module
+ */
+import { Context } from "../file/context.ts";
+import { check } from "../file/check.ts";
+import { defragment } from "../file/defragment.ts";
+import { formatFilesystem, hasFilesystem } from "../file/format.ts";
+import { close } from "../file/open.ts";
+import { agentIdOf, retire } from "../file/retire.ts";
+import { type FileSystemStats, survey } from "../file/survey.ts";
+import { MAGIC_0 } from "../layout/superblock.ts";
+import { ErrnoError, UnformattedError, type Violation } from "../memory/errors.ts";
+import { Pool, type PoolHandle, type PoolOptions } from "../store/pool.ts";
+import { Store } from "../store/store.ts";
+import type { AgentOptions } from "../sync/agent.ts";
+import { toInteger } from "./arguments.ts";
+import { systemError } from "./errors.ts";
+import { PathCalls } from "./path_calls.ts";
+import type { StatFs } from "./stats.ts";
+import { exportDirectory } from "./transfer/export_directory.ts";
+import { importDirectory } from "./transfer/import_directory.ts";
+import type { ExportOptions, ImportOptions, ImportSource, TransferCounts } from "./transfer/types.ts";
+
+/** Options of an attachment to a filesystem. */
+export interface AttachOptions extends AgentOptions {
+  /** Permission bits that new files and directories of this agent do not get. Default 0o022. */
+  readonly umask?: number;
+}
+
+/** Options of {@linkcode FileSystem.create}. */
+export interface FileSystemOptions extends PoolOptions, AttachOptions {}
+
+/** What {@linkcode FileSystem.defragment} did. */
+export interface DefragmentResult {
+  /** Files whose extents were joined. */
+  readonly files: number;
+  /** Extents that there are less. */
+  readonly extents: number;
+  /** Bytes that were copied. */
+  readonly bytes: number;
+  /** Whether the whole pool has been gone through within the budget. */
+  readonly complete: boolean;
+}
+
+const DEFAULT_UMASK = 0o022;
+const BLOCK_BYTES = 4096;
+
+/**
+ * A filesystem in shared memory, with the names and semantics of `node:fs`, synchronous. Every agent that attaches by the
+ * handle works on the same live tree at the same time.
+ *
+ * @example A first file
+ * ```ts
+ * import { FileSystem } from "@extmemfs/extmemfs";
+ *
+ * using fs = FileSystem.create({ maximumBytes: 64 << 20 });
+ * fs.mkdirSync("/notes");
+ * fs.writeFileSync("/notes/first.txt", "hello");
+ * console.log(fs.readFileSync("/notes/first.txt", "utf8"));
+ * ```
+ *
+ * @example Another agent, here in the same thread; in a worker it is the same with the handle posted to it
+ * ```ts
+ * import { FileSystem } from "@extmemfs/extmemfs";
+ *
+ * using fs = FileSystem.create({ maximumBytes: 64 << 20 });
+ * using other = FileSystem.attach(fs.handle);
+ * other.writeFileSync("/shared.txt", "seen by all");
+ * console.log(fs.readFileSync("/shared.txt", "utf8"));
+ * ```
+ */
+export class FileSystem extends PathCalls implements Disposable {
+  /** The pool that holds the filesystem. */
+  readonly pool: Pool;
+  #detached = false;
+
+  private constructor(pool: Pool, context: Context) {
+    super(context);
+    this.pool = pool;
+  }
+
+  /**
+   * Creates a pool, formats a filesystem into it and attaches to it.
+   *
+   * @throws {MemoryRefusedError} if the engine does not give a memory of that size.
+   * @throws {RangeError} if a size makes no sense.
+   */
+  static create(options: FileSystemOptions = {}): FileSystem {
+    return FileSystem.format(Pool.create(options), options);
+  }
+
+  /**
+   * Formats a filesystem into a pool that has none, and attaches to it as the pool's agent.
+   *
+   * @throws {Error} `ENOSPC` if the pool has no room for it, `EEXIST` if it has one.
+   */
+  static format(pool: Pool, options: AttachOptions = {}): FileSystem {
+    if (hasFilesystem(pool.agent)) throw new ErrnoError(17, "format", "the pool holds a filesystem already");
+    const result = formatFilesystem(pool.agent, pool.heap);
+    if (result !== 0) throw new ErrnoError(-result, "format");
+    return FileSystem.over(pool, options);
+  }
+
+  /**
+   * Attaches to the filesystem of a pool. Each attach is an agent of its own: descriptors belong to it alone.
+   *
+   * @throws {AttachError} if the handle's memory holds no pool, or one that this library does not read.
+   * @throws {UnformattedError} if the pool holds no filesystem.
+   * @throws {AgentTableFullError} if 1,024 agents are attached.
+   */
+  static attach(handle: PoolHandle, options: AttachOptions = {}): FileSystem {
+    const pool = Pool.attach(handle, options);
+    try {
+      return FileSystem.over(pool, options);
+    } catch (error) {
+      pool.detach();
+      throw error;
+    }
+  }
+
+  /** The filesystem of a pool that is attached already, as the pool's agent. */
+  static over(pool: Pool, options: AttachOptions = {}): FileSystem {
+    if (!hasFilesystem(pool.agent)) throw new UnformattedError("the pool's filesystem");
+    const store = Store.open(pool.agent, pool.heap);
+    if (typeof store === "number") throw new ErrnoError(-store, "attach");
+    return new FileSystem(pool, new Context(store, toInteger(options.umask ?? DEFAULT_UMASK, "umask", 0, 0o777)));
+  }
+
+  /** What another agent attaches by: plain, structured-cloneable. */
+  get handle(): PoolHandle {
+    return this.pool.handle;
+  }
+
+  /** The number of this agent, by which others can {@linkcode FileSystem.retire} it. */
+  get agentId(): number {
+    return agentIdOf(this.pool.agent);
+  }
+
+  /** Closes this agent's files and gives its slot back. A second call does nothing. */
+  detach(): void {
+    if (this.#detached) return;
+    this.#detached = true;
+    const { context } = this;
+    if (context.store.agent.live) {
+      for (const fd of context.descriptors.all()) close(context, fd);
+      context.descriptors.release();
+      context.store.close();
+    }
+    this.pool.detach();
+  }
+
+  /** Detaches. */
+  [Symbol.dispose](): void {
+    this.detach();
+  }
+
+  /**
+   * Retires another agent that is known to be gone, such as a worker that was terminated: fences it, so that it changes
+   * nothing any more should it live after all, closes its files and frees its slot.
+   *
+   * @throws {Error} `EINVAL` for a number that no agent has, `EIDRM` if it has detached or was retired before, `EBUSY` if
+   * it was cut off in the middle of a change.
+   */
+  retire(agentId: number): void {
+    const result = retire(this.context, toInteger(agentId, "agentId", 0));
+    if (result !== 0) throw systemError(result, "retire");
+  }
+
+  /**
+   * Checks the whole pool: heap, inodes, extents, directories, open counts. Stops changes by all agents meanwhile.
+   *
+   * @returns what is wrong; empty when all is well.
+   */
+  check(): Violation[] {
+    return check(this.context);
+  }
+
+  /** Counts by kind, and where the memory is. Sums of one pass while others work; exact when nobody does. */
+  stats(): FileSystemStats {
+    return survey(this.context);
+  }
+
+  /**
+   * Joins the extents of files that nobody has open, as far as contiguous memory is to be had.
+   *
+   * @param options.budgetMs when to stop, in milliseconds; it stops at the next file after that. Default: no limit.
+   */
+  defragment(options: { readonly budgetMs?: number } = {}): DefragmentResult {
+    const may = this.context.mayWrite();
+    if (may !== 0) throw systemError(may, "defragment");
+    return defragment(this.context, options.budgetMs ?? Infinity);
+  }
+
+  /** Sizes of the filesystem as a whole, up to the pool's maximum. */
+  statfsSync(): StatFs {
+    const stats = survey(this.context);
+    const blocks = Math.floor(stats.maximumBytes / BLOCK_BYTES);
+    const free = Math.floor((stats.maximumBytes - stats.liveBytes) / BLOCK_BYTES);
+    return {
+      type: MAGIC_0,
+      bsize: BLOCK_BYTES,
+      blocks,
+      bfree: free,
+      bavail: free,
+      files: stats.inodes,
+      ffree: stats.inodes - stats.files - stats.directories - stats.symlinks,
+    };
+  }
+
+  /**
+   * Brings a directory of the host, or a tar archive, into the filesystem: links, permissions and times are kept.
+   *
+   * @returns what was written; rejects as documented at {@linkcode ImportOptions}.
+   */
+  importDirectory(source: ImportSource, options?: ImportOptions): Promise<TransferCounts> {
+    return importDirectory(this, source, options);
+  }
+
+  /** Writes the filesystem, or a directory of it, to a directory of the host; never beyond that directory. */
+  exportDirectory(target: string | URL, options?: ExportOptions): Promise<TransferCounts> {
+    return exportDirectory(this, target, options);
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * Reading and writing the bytes of open files, and changing their length.
+ *
+ * A read holds the inode's lock shared, through a pin in the agent's own slot: readers do not meet each other, and what
+ * they copy is not torn. A write holds it exclusively, so that it is atomic against reads and other writes, and an append
+ * always lands at the end.
+ *
+ * @module
+ */
+import { EBADF, EFBIG, EINVAL, EISDIR } from "../layout/errno.ts";
+import {
+  INODE_CTIME,
+  INODE_LOCK,
+  INODE_MTIME,
+  INODE_SIZE,
+  INODE_VERSION,
+  MAXIMUM_FILE_BYTES,
+} from "../layout/inode.ts";
+import { coverRange, fitSize, isCovered, readBytes, releaseBeyond, writeBytes } from "../store/extents.ts";
+import type { Store } from "../store/store.ts";
+import { lockExclusive, lockShared, unlockExclusive, unlockShared } from "../sync/raw_lock.ts";
+import type { Context } from "./context.ts";
+import type { OpenFile } from "./descriptors.ts";
+
+/**
+ * Reads into `to[offset, offset + bytes)`, a range within it; bytes of it behind those read keep their value.
+ *
+ * @param position where in the file, or -1 for the current position, which then moves
+ * @returns how many bytes were read, or a negative errno.
+ */
+export function read(
+  context: Context,
+  file: OpenFile,
+  to: Uint8Array,
+  offset: number,
+  bytes: number,
+  position: number,
+): number {
+  if (!file.readable) return -EBADF;
+  if (file.directory) return -EISDIR;
+  const { store } = context;
+  const { agent } = store;
+  const inode = file.inodeWord;
+  const at = position < 0 ? file.position : position;
+  const locked = lockShared(agent, inode + INODE_LOCK);
+  if (locked !== 0) return locked;
+  const left = store.memory.f64[(inode + INODE_SIZE) / 2]! - at;
+  const count = left <= 0 ? 0 : left < bytes ? left : bytes;
+  if (count > 0) readBytes(store, inode, to, offset, count, at);
+  unlockShared(agent, inode + INODE_LOCK);
+  if (position < 0) file.position = at + count;
+  return count;
+}
+
+/** The size of an open file. */
+export function sizeOf(store: Store, file: OpenFile): number {
+  const locked = lockShared(store.agent, file.inodeWord + INODE_LOCK);
+  if (locked !== 0) return locked;
+  const size = store.memory.f64[(file.inodeWord + INODE_SIZE) / 2]!;
+  unlockShared(store.agent, file.inodeWord + INODE_LOCK);
+  return size;
+}
+
+/**
+ * Writes `from[offset, offset + bytes)`, a range within it: all of it or nothing.
+ *
+ * @param position where in the file, or -1 for the current position, which then moves; a file opened for appending is
+ * written at its end in either case
+ * @returns how many bytes were written, or a negative errno.
+ */
+export function write(
+  context: Context,
+  file: OpenFile,
+  from: Uint8Array,
+  offset: number,
+  bytes: number,
+  position: number,
+): number {
+  if (!file.writable) return -EBADF;
+  const may = context.mayWrite();
+  if (may !== 0) return may;
+  if (bytes === 0) return 0;
+  const { store } = context;
+  const { agent, memory, wasm } = store;
+  const inode = file.inodeWord;
+  const now = context.now();
+  const locked = lockExclusive(agent, inode + INODE_LOCK);
+  if (locked !== 0) return locked;
+  const size = memory.f64[(inode + INODE_SIZE) / 2]!;
+  const at = file.append ? size : position < 0 ? file.position : position;
+  const end = at + bytes;
+  let result = 0;
+  if (at > size || !isCovered(store, inode, at, bytes)) {
+    if (end > MAXIMUM_FILE_BYTES) result = -EFBIG;
+    else {
+      wasm.beginChange(inode + INODE_VERSION);
+      result = coverRange(store, inode, at, bytes, true, size > 0 && end > size);
+      if (result !== 0) releaseBeyond(store, inode, size);
+      wasm.endChange(inode + INODE_VERSION);
+      file.grew = true;
+    }
+  }
+  if (result === 0) {
+    writeBytes(store, inode, from, offset, bytes, at);
+    wasm.publishWrite(inode, end > size ? end : size, now);
+  }
+  unlockExclusive(agent, inode + INODE_LOCK);
+  if (result !== 0) return result;
+  if (position < 0) file.position = end;
+  return bytes;
+}
+
+/** Changes the length of an open file. Returns 0 or a negative errno. */
+export function truncate(context: Context, file: OpenFile, length: number): number {
+  if (!file.writable) return -EINVAL;
+  const may = context.mayWrite();
+  if (may !== 0) return may;
+  if (length > MAXIMUM_FILE_BYTES) return -EFBIG;
+  const { agent } = context.store;
+  const now = context.now();
+  const locked = lockExclusive(agent, file.inodeWord + INODE_LOCK);
+  if (locked !== 0) return locked;
+  const result = setSizeLocked(context.store, file.inodeWord, length, now);
+  unlockExclusive(agent, file.inodeWord + INODE_LOCK);
+  return result;
+}
+
+/** Sets the size of a file whose lock is held. */
+export function setSizeLocked(store: Store, inodeWord: number, length: number, timeMs: number): number {
+  const { memory, wasm } = store;
+  wasm.beginChange(inodeWord + INODE_VERSION);
+  const result = fitSize(store, inodeWord, length);
+  if (result === 0) {
+    const { f64 } = memory;
+    f64[(inodeWord + INODE_SIZE) / 2] = length;
+    f64[(inodeWord + INODE_MTIME) / 2] = timeMs;
+    f64[(inodeWord + INODE_CTIME) / 2] = timeMs;
+  }
+  wasm.endChange(inodeWord + INODE_VERSION);
+  return result;
+}
+
+/**
+ * Reserves room for a range, so that writing it cannot fail for lack of space; new bytes read as zero.
+ *
+ * @param keepSize whether the size stays as it is where the range reaches beyond it
+ * @returns 0 or a negative errno.
+ */
+export function allocate(
+  context: Context,
+  file: OpenFile,
+  offset: number,
+  bytes: number,
+  keepSize: boolean,
+): number {
+  if (!file.writable) return -EBADF;
+  const may = context.mayWrite();
+  if (may !== 0) return may;
+  if (offset < 0 || bytes <= 0) return -EINVAL;
+  if (offset + bytes > MAXIMUM_FILE_BYTES) return -EFBIG;
+  const { store } = context;
+  const { agent, memory, wasm } = store;
+  const inode = file.inodeWord;
+  const now = context.now();
+  const locked = lockExclusive(agent, inode + INODE_LOCK);
+  if (locked !== 0) return locked;
+  const size = memory.f64[(inode + INODE_SIZE) / 2]!;
+  wasm.beginChange(inode + INODE_VERSION);
+  let result = coverRange(store, inode, offset, bytes, false, false);
+  if (result === 0 && !keepSize && offset + bytes > size) result = fitSize(store, inode, offset + bytes);
+  if (result !== 0) releaseBeyond(store, inode, size);
+  wasm.endChange(inode + INODE_VERSION);
+  if (result === 0) wasm.publishWrite(inode, keepSize ? size : Math.max(size, offset + bytes), now);
+  unlockExclusive(agent, inode + INODE_LOCK);
+  return result;
+}
+
+/** Gives back what was allocated ahead of a file that has grown, when its last writer closes it. */
+export function trim(context: Context, file: OpenFile): void {
+  const { store } = context;
+  const inode = file.inodeWord;
+  if (lockExclusive(store.agent, inode + INODE_LOCK) !== 0) return;
+  store.wasm.beginChange(inode + INODE_VERSION);
+  releaseBeyond(store, inode, store.memory.f64[(inode + INODE_SIZE) / 2]!);
+  store.wasm.endChange(inode + INODE_VERSION);
+  unlockExclusive(store.agent, inode + INODE_LOCK);
+}

@@ -1,0 +1,197 @@
+/**
+ * What `stat` tells, and changing it: permissions, owners, times.
+ *
+ * @module
+ */
+import { EBADF, ENOENT } from "../layout/errno.ts";
+import { STRIPE_COUNT_PER_INDEX, STRIPE_MTIME, STRIPE_SUBDIRS, STRIPE_WORDS } from "../layout/directory.ts";
+import {
+  DIR_INDEX,
+  INODE_ATIME,
+  INODE_BTIME,
+  INODE_CTIME,
+  INODE_EXTENT_BLOCK,
+  INODE_EXTENT_COUNT,
+  INODE_GID,
+  INODE_INLINE_EXTENTS,
+  INODE_LOCK,
+  INODE_MODE,
+  INODE_MTIME,
+  INODE_NLINK,
+  INODE_SIZE,
+  INODE_UID,
+  INODE_VERSION,
+} from "../layout/inode.ts";
+import { GRANULE_WORDS } from "../layout/units.ts";
+import { ESTALE } from "../names/directory.ts";
+import { allocatedBytes } from "../store/extents.ts";
+import { S_IFDIR, S_IFMT } from "../store/inodes.ts";
+import type { Store } from "../store/store.ts";
+import { lockExclusive, lockShared, unlockExclusive, unlockShared } from "../sync/raw_lock.ts";
+import type { Context } from "./context.ts";
+
+/** The size that directories report. */
+const DIRECTORY_BYTES = 4096;
+
+/** Metadata of an inode. Times in milliseconds since the epoch. */
+export class Metadata {
+  /** Inode number: the ref of the inode. */
+  ino = 0;
+  /** Type and permissions. */
+  mode = 0;
+  /** Number of names. */
+  nlink = 0;
+  /** Owner's user id. */
+  uid = 0;
+  /** Owner's group id. */
+  gid = 0;
+  /** Bytes. */
+  size = 0;
+  /** Bytes of memory that the contents take. */
+  allocatedBytes = 0;
+  /** Access time. */
+  atimeMs = 0;
+  /** Modification time. */
+  mtimeMs = 0;
+  /** Change time. */
+  ctimeMs = 0;
+  /** Birth time. */
+  birthtimeMs = 0;
+}
+
+/** Reads the metadata of a path into `into`. Returns 0 or a negative errno. */
+export function stat(context: Context, path: string, follow: boolean, into: Metadata): number {
+  const may = context.mayRead();
+  if (may !== 0) return may;
+  const { walk, store } = context;
+  for (;;) {
+    const resolved = walk.resolve(path, follow);
+    if (resolved !== 0) return resolved;
+    if (walk.inodeWord === 0) return -ENOENT;
+    // The path led to this inode when the walk was validated; if it still does afterwards, it is this inode's metadata.
+    if (readMetadata(store, walk.inodeWord, into) && context.isSame(walk.inodeWord, walk.generation)) return 0;
+  }
+}
+
+/** Reads the metadata of a descriptor. Returns 0 or a negative errno. */
+export function statDescriptor(context: Context, descriptor: number, into: Metadata): number {
+  const may = context.mayRead();
+  if (may !== 0) return may;
+  const file = context.descriptors.get(descriptor);
+  if (file === undefined) return -EBADF;
+  while (!readMetadata(context.store, file.inodeWord, into));
+  return 0;
+}
+
+const OPTIMISTIC_TRIES = 100;
+
+/** Reads an inode's metadata as of one moment; after some tries without a quiet moment it takes the lock shared. */
+function readMetadata(store: Store, inodeWord: number, into: Metadata): boolean {
+  const { wasm, agent } = store;
+  for (let attempt = 0; attempt < OPTIMISTIC_TRIES; attempt++) {
+    const version = wasm.load(inodeWord + INODE_VERSION);
+    if ((version & 1) !== 0) continue;
+    store.memory.sync(agent.pagesWord);
+    const { i32 } = store.memory;
+    if (i32[inodeWord + INODE_EXTENT_BLOCK] !== 0 && i32[inodeWord + INODE_EXTENT_COUNT]! > INODE_INLINE_EXTENTS) break;
+    copyMetadata(store, inodeWord, into);
+    if (wasm.fenceLoad(inodeWord + INODE_VERSION) === version) return true;
+  }
+  if (lockShared(agent, inodeWord + INODE_LOCK) !== 0) return !agent.live;
+  copyMetadata(store, inodeWord, into);
+  unlockShared(agent, inodeWord + INODE_LOCK);
+  return true;
+}
+
+function copyMetadata(store: Store, inodeWord: number, into: Metadata): void {
+  const { i32, f64 } = store.memory;
+  const double = inodeWord / 2;
+  const mode = i32[inodeWord + INODE_MODE]!;
+  into.ino = inodeWord / GRANULE_WORDS;
+  into.mode = mode;
+  into.nlink = i32[inodeWord + INODE_NLINK]!;
+  into.uid = i32[inodeWord + INODE_UID]!;
+  into.gid = i32[inodeWord + INODE_GID]!;
+  into.atimeMs = f64[double + INODE_ATIME / 2]!;
+  into.mtimeMs = f64[double + INODE_MTIME / 2]!;
+  into.ctimeMs = f64[double + INODE_CTIME / 2]!;
+  into.birthtimeMs = f64[double + INODE_BTIME / 2]!;
+  if ((mode & S_IFMT) !== S_IFDIR) {
+    into.size = f64[double + INODE_SIZE / 2]!;
+    const count = i32[inodeWord + INODE_EXTENT_COUNT]!;
+    into.allocatedBytes = count === 0 ? 0 : allocatedBytes(i32, inodeWord);
+    return;
+  }
+  into.size = DIRECTORY_BYTES;
+  into.allocatedBytes = DIRECTORY_BYTES;
+  const index = i32[inodeWord + DIR_INDEX]! | 0;
+  if (index === 0) return;
+  for (let stripe = 0; stripe < STRIPE_COUNT_PER_INDEX; stripe++) {
+    const stripeWord = index * GRANULE_WORDS + stripe * STRIPE_WORDS;
+    into.nlink += i32[stripeWord + STRIPE_SUBDIRS]! | 0;
+    const time = f64[(stripeWord + STRIPE_MTIME) / 2]!;
+    if (time > into.mtimeMs) into.mtimeMs = time;
+    if (time > into.ctimeMs) into.ctimeMs = time;
+  }
+}
+
+/** What to change of an inode's metadata; what is undefined stays. */
+export interface MetadataChange {
+  /** Permission bits. */
+  readonly permissions?: number;
+  /** User id; -1 leaves it. */
+  readonly uid?: number;
+  /** Group id; -1 leaves it. */
+  readonly gid?: number;
+  /** Access time in ms. */
+  readonly atimeMs?: number;
+  /** Modification time in ms. */
+  readonly mtimeMs?: number;
+}
+
+/** Changes the metadata of a path. Returns 0 or a negative errno. */
+export function change(context: Context, path: string, follow: boolean, changes: MetadataChange): number {
+  const { walk } = context;
+  for (;;) {
+    const may = context.mayRead();
+    if (may !== 0) return may;
+    const resolved = walk.resolve(path, follow);
+    if (resolved !== 0) return resolved;
+    if (walk.inodeWord === 0) return -ENOENT;
+    const result = changeInode(context, walk.inodeWord, walk.generation, changes);
+    if (result !== -ESTALE) return result;
+  }
+}
+
+/** Changes the metadata of a descriptor's inode. Returns 0 or a negative errno. */
+export function changeDescriptor(context: Context, descriptor: number, changes: MetadataChange): number {
+  const file = context.descriptors.get(descriptor);
+  if (file === undefined) return -EBADF;
+  return changeInode(context, file.inodeWord, -1, changes);
+}
+
+function changeInode(context: Context, inodeWord: number, generation: number, changes: MetadataChange): number {
+  const may = context.mayWrite();
+  if (may !== 0) return may;
+  const { store } = context;
+  const now = context.now();
+  const locked = lockExclusive(store.agent, inodeWord + INODE_LOCK);
+  if (locked !== 0) return locked;
+  let result = 0;
+  if (generation >= 0 && !context.isSame(inodeWord, generation)) result = -ESTALE;
+  else {
+    const { i32, f64 } = store.memory;
+    store.wasm.beginChange(inodeWord + INODE_VERSION);
+    if (changes.permissions !== undefined) {
+      i32[inodeWord + INODE_MODE] = (i32[inodeWord + INODE_MODE]! & S_IFMT) | (changes.permissions & 0o7777);
+    }
+    if (changes.uid !== undefined && changes.uid !== -1) i32[inodeWord + INODE_UID] = changes.uid;
+    if (changes.gid !== undefined && changes.gid !== -1) i32[inodeWord + INODE_GID] = changes.gid;
+    if (changes.atimeMs !== undefined) f64[(inodeWord + INODE_ATIME) / 2] = changes.atimeMs;
+    if (changes.mtimeMs !== undefined) f64[(inodeWord + INODE_MTIME) / 2] = changes.mtimeMs;
+    f64[(inodeWord + INODE_CTIME) / 2] = now;
+    store.wasm.endChange(inodeWord + INODE_VERSION);
+  }
+  unlockExclusive(store.agent, inodeWord + INODE_LOCK);
+  return result;
+}

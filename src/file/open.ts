@@ -1,0 +1,129 @@
+/**
+ * Opening and closing.
+ *
+ * @module
+ */
+import { EBADF, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, EOPNOTSUPP, EROFS } from "../layout/errno.ts";
+import { INODE_LOCK, INODE_MODE, INODE_NLINK } from "../layout/inode.ts";
+import { ESTALE, lockGuard, unlockGuard, versionOf } from "../names/directory.ts";
+import { LAST_NAME, type Walk } from "../names/walk.ts";
+import {
+  claimUnusedLocked,
+  generationOf,
+  giveInode,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  takeInode,
+} from "../store/inodes.ts";
+import { lockExclusive, unlockExclusive } from "../sync/raw_lock.ts";
+import type { Context } from "./context.ts";
+import { setSizeLocked, trim } from "./data.ts";
+import { OpenFile } from "./descriptors.ts";
+import { O_ACCMODE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_TMPFILE, O_TRUNC } from "./flags.ts";
+
+/** Opens a path. Returns a descriptor or a negative errno. */
+export function open(context: Context, path: string, flags: number, mode: number): number {
+  const may = context.mayRead();
+  if (may !== 0) return may;
+  const create = (flags & O_CREAT) !== 0;
+  const exclusive = create && (flags & O_EXCL) !== 0;
+  const changes = create || (flags & O_TRUNC) !== 0 || (flags & O_ACCMODE) !== O_RDONLY;
+  if ((flags & O_ACCMODE) === O_ACCMODE) return -EINVAL;
+  if ((flags & O_TMPFILE) === O_TMPFILE) return -EOPNOTSUPP;
+  if (create && (flags & O_DIRECTORY) !== 0) return -EINVAL;
+  const descriptor = context.descriptors.reserve();
+  if (descriptor < 0) return descriptor;
+  const { walk } = context;
+  const follow = (flags & O_NOFOLLOW) === 0 && !exclusive;
+  for (;;) {
+    const resolved = walk.resolve(path, follow);
+    if (resolved !== 0) return resolved;
+    if (create && walk.trailingSlash && walk.last === LAST_NAME) return -EISDIR;
+    let result: number;
+    if (walk.inodeWord === 0) {
+      if (!create) return -ENOENT;
+      if (context.mayWrite() !== 0) return context.mayWrite();
+      result = createFile(context, walk, flags, mode, descriptor);
+    } else {
+      if (exclusive) return -EEXIST;
+      const refused = refuseOpen(walk.mode, flags, changes);
+      if (refused !== 0) return refused;
+      if (changes && context.mayWrite() === -EROFS) return -EROFS;
+      result = openFound(context, walk, flags, descriptor);
+    }
+    if (result !== -ESTALE) return result === 0 ? descriptor : result;
+  }
+}
+
+function refuseOpen(mode: number, flags: number, changes: boolean): number {
+  const type = mode & S_IFMT;
+  if (type === S_IFDIR) return changes ? -EISDIR : 0;
+  if ((flags & O_DIRECTORY) !== 0) return -ENOTDIR;
+  return type === S_IFLNK ? -ELOOP : 0;
+}
+
+function openFound(context: Context, walk: Walk, flags: number, descriptor: number): number {
+  const { store } = context;
+  const inode = walk.inodeWord;
+  const file = new OpenFile(inode, flags, (walk.mode & S_IFMT) === S_IFDIR);
+  if (!context.descriptors.open(descriptor, file, walk.generation)) return -ESTALE;
+  if ((flags & O_TRUNC) === 0) return 0;
+  const now = context.now();
+  let result = lockExclusive(store.agent, inode + INODE_LOCK);
+  if (result === 0) {
+    result = setSizeLocked(store, inode, 0, now);
+    unlockExclusive(store.agent, inode + INODE_LOCK);
+  }
+  if (result !== 0) close(context, descriptor);
+  return result;
+}
+
+/** Creates the file that the walk did not find, and opens it. */
+function createFile(context: Context, walk: Walk, flags: number, mode: number, descriptor: number): number {
+  const { store, directories } = context;
+  const now = context.now();
+  const inode = takeInode(store, S_IFREG | (mode & 0o7777 & ~context.umask), 1, now);
+  if (inode < 0) return inode;
+  const parent = walk.parentWord;
+  const guard = lockGuard(store, parent, walk.parentGeneration, walk.hash);
+  let result = guard < 0 ? guard : 0;
+  if (result === 0) {
+    result = directories.find(parent, walk) !== 0 ? -ESTALE : directories.prepareInsert(parent, guard, walk);
+    if (result === 0) {
+      // Open before it has a name, so that nobody who removes the name takes it away.
+      context.descriptors.open(descriptor, new OpenFile(inode, flags, false), generationOf(store, inode));
+      store.wasm.beginChange(versionOf(guard));
+      directories.insert(parent, guard, walk, inode, S_IFREG >> 12, now);
+      store.wasm.endChange(versionOf(guard));
+    }
+    unlockGuard(store, guard);
+  }
+  if (result !== 0) giveInode(store, inode);
+  return result;
+}
+
+/** Closes a descriptor. Returns 0 or `-EBADF`. */
+export function close(context: Context, descriptor: number): number {
+  const file = context.descriptors.get(descriptor);
+  if (file === undefined) return -EBADF;
+  if (file.grew && context.store.agent.live) trim(context, file);
+  const left = context.descriptors.close(descriptor);
+  if (left === 0 && context.store.memory.i32[file.inodeWord + INODE_NLINK] === 0) reapInode(context, file.inodeWord);
+  return 0;
+}
+
+/** Gives an inode back if it has neither names nor opens left. */
+export function reapInode(context: Context, inodeWord: number): void {
+  const { store } = context;
+  if (lockExclusive(store.agent, inodeWord + INODE_LOCK) !== 0) return;
+  const { i32 } = store.memory;
+  const claimed = i32[inodeWord + INODE_NLINK] === 0 && isInUse(i32, inodeWord) && claimUnusedLocked(store, inodeWord);
+  unlockExclusive(store.agent, inodeWord + INODE_LOCK);
+  if (claimed) context.dispose(inodeWord);
+}
+
+function isInUse(i32: Int32Array, inodeWord: number): boolean {
+  return i32[inodeWord + INODE_MODE] !== 0;
+}

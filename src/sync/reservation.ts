@@ -1,0 +1,66 @@
+/**
+ * Reservations: how a waiter that has lost patience gets its turn. See the proof in docs/locking.md.
+ *
+ * The reservation word (`deadline:21 | id:11`) changes so:
+ *
+ * | from                  | to                 | by                                              |
+ * |-----------------------|--------------------|-------------------------------------------------|
+ * | id 0, or expired      | mine               | a waiter past its patience, compare-exchange    |
+ * | mine                  | mine, later        | the same waiter, while it waits                 |
+ * | mine                  | 0                  | the same waiter, when it has acquired or left   |
+ * | any                   | deadline + 1 ms    | a release that the parked on it must notice     |
+ *
+ * @module
+ */
+import { LOCK_RESERVATION, LOCK_RESERVED, LOCK_SLOT_BITS } from "../layout/lock_word.ts";
+import { LOCK_TUNING } from "./lock_tuning.ts";
+import type { Party } from "./party.ts";
+
+const ID_MASK = (1 << LOCK_SLOT_BITS) - 1;
+const DEADLINE_MASK = 2 ** (32 - LOCK_SLOT_BITS) - 1;
+
+/** The id in a reservation word. */
+export function reservationId(reservation: number): number {
+  return reservation & ID_MASK;
+}
+
+/** For how many more milliseconds others defer to a reservation; 0 where it names nobody or its deadline has passed. */
+export function reservationLeftMs(reservation: number): number {
+  if ((reservation & ID_MASK) === 0) return 0;
+  const left = ((reservation >>> LOCK_SLOT_BITS) - Date.now()) & DEADLINE_MASK;
+  // More than a reservation can have left means that the deadline has passed, or that the clock was set back. Releases
+  // add to a deadline a millisecond each, hence twice.
+  return left <= 2 * LOCK_TUNING.reservationMs ? left : 0;
+}
+
+/** For how many milliseconds this party has to defer to another's reservation of the lock, whose state word is `state`. */
+export function deferMs(party: Party, lockWord: number, state: number): number {
+  if ((state & LOCK_RESERVED) === 0) return 0;
+  const reservation = party.wasm.load(lockWord + LOCK_RESERVATION);
+  return reservationId(reservation) === party.id ? 0 : reservationLeftMs(reservation);
+}
+
+/**
+ * Makes or renews this party's reservation, unless another's stands.
+ *
+ * @returns the reservation word as stored, or 0 where another's stands.
+ */
+export function reserve(party: Party, lockWord: number): number {
+  const { wasm } = party;
+  for (;;) {
+    const found = wasm.load(lockWord + LOCK_RESERVATION);
+    if (reservationId(found) !== party.id && reservationLeftMs(found) > 0) return 0;
+    const mine = ((Date.now() + LOCK_TUNING.reservationMs) << LOCK_SLOT_BITS) | party.id;
+    if (wasm.compareExchange(lockWord + LOCK_RESERVATION, found, mine) === found) return mine;
+  }
+}
+
+/** Ends this party's reservation, if it still stands. RESERVED in the state word has been cleared before. */
+export function endReservation(party: Party, lockWord: number): void {
+  const { wasm } = party;
+  for (;;) {
+    const found = wasm.load(lockWord + LOCK_RESERVATION);
+    if (reservationId(found) !== party.id) return;
+    if (wasm.compareExchange(lockWord + LOCK_RESERVATION, found, 0) === found) return;
+  }
+}
