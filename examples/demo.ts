@@ -103,7 +103,8 @@ async function run(options: Options): Promise<Report> {
   const files = listFiles(fs);
   const all = { files: files.length, bytes: imported.bytes };
 
-  const workers = await phase("work", (progress) => runWorkers(fs, files, options.workers, progress), (reports) => ({
+  const work = (progress: Progress) => runWorkers(fs, files, options.workers, progress);
+  const { reports, stats } = await phase("work", work, ({ reports }) => ({
     files: reports.reduce((sum, report) => sum + report.files, 0),
     bytes: reports.reduce((sum, report) => sum + report.bytes, 0),
   }));
@@ -133,21 +134,16 @@ async function run(options: Options): Promise<Report> {
     const more = differences.length > 1 ? ` (and ${differences.length - 1} more differences)` : "";
     throw new DemoError(`WRONG: the exported tree is not the imported one: ${differences[0]}${more}`);
   }
-  const stats = fs.stats();
   return {
     ok: true,
     directory,
     ...imported,
     phases,
-    workers,
-    overlap: overlapOf(workers),
+    workers: reports,
+    overlap: overlapOf(reports),
     logAlternations,
-    pool: {
-      footprintBytes: fs.pool.memory.buffer.byteLength,
-      liveBytes: stats.liveBytes,
-      maximumBytes: stats.maximumBytes,
-    },
-    lockWaits: stats.lockWaits,
+    pool: { footprintBytes: stats.footprintBytes, liveBytes: stats.liveBytes, poolBytes: stats.poolBytes },
+    locks: { waits: stats.lockWaits, parks: stats.parks, waitedMs: stats.waitedMs },
     compared: { files: compared.files, bytes: compared.bytes },
   };
 }

@@ -1,12 +1,13 @@
 /**
  * A worker of the demo. It is sent one message, the handle; everything else it finds in the pool: the plan in a file,
- * the next file to take in a shared word.
+ * the next file to take in a shared word. It answers only when it fails.
  *
  * @module
  */
 
 import { createHash } from "node:crypto";
 import { FileSystem } from "../mod.ts";
+import { DemoError } from "./demo/demo_error.ts";
 import {
   LOG,
   logLine,
@@ -48,7 +49,7 @@ function scratch(fs: FileSystem, index: number, contents: string): void {
   fs.writeFileSync(from, contents, { flag: "wx" });
   fs.renameSync(from, to);
   const found = fs.readFileSync(to, "utf8");
-  if (found !== contents) throw new Error(`WRONG: '${to}' holds ${JSON.stringify(found)}, expected '${contents}'`);
+  if (found !== contents) throw new DemoError(`WRONG: '${to}' holds ${JSON.stringify(found)}, expected '${contents}'`);
   fs.unlinkSync(to);
 }
 
@@ -82,10 +83,21 @@ function run(handle: FileSystem["handle"]): void {
   Atomics.wait(words, WORD.gate, 0);
   const report = work(fs, plan, words, worker);
   fs.writeFileSync(`${REPORTS}/${worker}.json`, JSON.stringify(report));
-  fs.detach();
   Atomics.add(words, WORD.finished, 1);
+  // The main program counts lock waits, which live in the slots of attached agents.
+  Atomics.wait(words, WORD.gate, 1);
+  fs.detach();
+  Atomics.add(words, WORD.detached, 1);
 }
 
 // A worker's own scope has the methods of a Worker; the library's configuration declares a window's.
 const scope = self as unknown as Worker;
-scope.onmessage = (event) => run(event.data);
+scope.onmessage = (event) => {
+  try {
+    run(event.data);
+  } catch (error) {
+    // Only what went wrong is ever sent back; an error's own properties do not survive the passage by themselves.
+    const { name, message, stack, code, path } = error as Error & { code?: string; path?: string };
+    scope.postMessage({ name, message, stack, code, path });
+  }
+};

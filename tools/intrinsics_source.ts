@@ -20,6 +20,7 @@ export interface IntrinsicsVariant {
 
 const CONSTANTS: Record<string, number> = {
   SLOT_HELD: agents.SLOT_HELD,
+  SLOT_HELD_INNER: agents.SLOT_HELD_INTERNAL - 1,
   SLOT_WORDS: agents.SLOT_WORDS,
   SLOT_PIN_COUNT: agents.SLOT_PIN_COUNT,
   SLOT_PINS_IN_TABLE: agents.TABLE_HEADER_WORDS + agents.SLOT_PINS,

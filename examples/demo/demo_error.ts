@@ -18,7 +18,7 @@ export class DemoError extends Error {
  * @returns The line.
  */
 export function explain(error: unknown, directory: string | undefined, maximumBytes: number | undefined): string {
-  if (error instanceof DemoError) return error.message;
+  if (isDemoError(error)) return error.message;
   const { code, path, message } = (error ?? {}) as { code?: unknown; path?: unknown; message?: unknown };
   const tree = directory === undefined ? "the default tree" : `'${directory}'`;
   const where = typeof path === "string" ? ` (at '${path}')` : "";
@@ -36,5 +36,10 @@ export function explain(error: unknown, directory: string | undefined, maximumBy
 
 /** Whether a failure says all there is to say; others are told with their stack. */
 export function isExpected(error: unknown): boolean {
-  return error instanceof DemoError || typeof (error as { code?: unknown } | null | undefined)?.code === "string";
+  return isDemoError(error) || typeof (error as { code?: unknown } | null | undefined)?.code === "string";
+}
+
+/** By its name: a worker's errors arrive as plain objects. */
+function isDemoError(error: unknown): error is DemoError {
+  return (error as { name?: unknown } | null | undefined)?.name === DemoError.name;
 }

@@ -56,10 +56,12 @@ export const WORD = {
   next: 0,
   /** Workers that have attached; also the number of the next one. */
   attached: 1,
-  /** 0 until all workers have attached, then 1. */
+  /** 0 until all workers have attached, then 1; 2 when they may detach. */
   gate: 2,
-  /** Workers that have finished and detached. */
+  /** Workers that have found nothing more to do. */
   finished: 3,
+  /** Workers that have detached. */
+  detached: 4,
 } as const;
 
 /** Bytes the shared words take; a cache line of their own. */

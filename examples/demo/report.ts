@@ -30,14 +30,21 @@ export interface Report {
   readonly overlap: number;
   /** Neighbouring lines of the shared log that are by different workers. */
   readonly logAlternations: number;
+  /** The pool at the end of the workers' phase. */
   readonly pool: {
-    /** Bytes of the memory. */
+    /** Bytes up to the highest block in use, fixed structures included. */
     readonly footprintBytes: number;
-    /** Bytes of live blocks in it. */
+    /** Bytes of live blocks. */
     readonly liveBytes: number;
-    readonly maximumBytes: number;
+    /** Bytes of the memory. */
+    readonly poolBytes: number;
   };
-  readonly lockWaits: number;
+  /** What contention cost, over all agents. */
+  readonly locks: {
+    readonly waits: number;
+    readonly parks: number;
+    readonly waitedMs: number;
+  };
   /** How many entries the exported tree was compared in, and how many differed (always none, or the demo fails). */
   readonly compared: { readonly files: number; readonly bytes: number };
 }
@@ -72,7 +79,8 @@ export function renderReport(report: Report): string {
       `+${(endMs - firstStart).toFixed(0)} ms`,
     ]),
   ]);
-  const { footprintBytes, liveBytes, maximumBytes } = report.pool;
+  const { footprintBytes, liveBytes, poolBytes } = report.pool;
+  const { waits, parks, waitedMs } = report.locks;
   const factor = (footprintBytes / liveBytes).toFixed(2);
   return [
     `${report.directory}`,
@@ -86,9 +94,9 @@ export function renderReport(report: Report): string {
     `${count(report.logAlternations)} of ${count(Math.max(0, report.files - 1))} neighbouring log lines ` +
     `are by different workers`,
     "",
-    `pool        ${megabytes(footprintBytes)} MB for ${megabytes(liveBytes)} MB live (${factor} x), ` +
-    `maximum ${megabytes(maximumBytes)} MB`,
-    `lock waits  ${count(report.lockWaits)}`,
+    `pool        ${megabytes(footprintBytes)} MB in use for ${megabytes(liveBytes)} MB live (${factor} x), ` +
+    `${megabytes(poolBytes)} MB of memory`,
+    `lock waits  ${count(waits)}, ${count(parks)} of them parked; ${waitedMs.toFixed(1)} ms in all`,
     "",
     `Every byte is right: ${count(report.files)} hashes match the files on disk, the log and the pool are whole, ` +
     `and the tree came back the same.`,

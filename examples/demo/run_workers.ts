@@ -33,15 +33,15 @@ const STALL_MS = 120_000;
  * @param files The tree's regular files.
  * @param workers How many workers to start.
  * @param progress Told how many files were taken.
- * @returns The workers' reports.
- * @throws {DemoError} If a worker fails, or none gets on.
+ * @returns The workers' reports, and the filesystem's counts while they were still attached.
+ * @throws What a worker threw; {@linkcode DemoError} if none gets on.
  */
 export async function runWorkers(
   fs: FileSystem,
   files: readonly string[],
   workers: number,
   progress: Progress,
-): Promise<WorkerReport[]> {
+): Promise<{ reports: WorkerReport[]; stats: ReturnType<FileSystem["stats"]> }> {
   for (const directory of [RESULTS, SCRATCH, MOVED, REPORTS]) fs.mkdirSync(directory, { recursive: true });
   fs.writeFileSync(LOG, "");
   const wordsAddr = fs.pool.allocator.allocate(WORDS_BYTES, WORDS_BYTES);
@@ -49,14 +49,15 @@ export async function runWorkers(
   words.fill(0);
   fs.writeFileSync(PLAN, JSON.stringify({ files, workers, wordsAddr } satisfies Plan));
 
-  let failure: string | undefined;
+  let failure: unknown;
   const started = Array.from({ length: workers }, () => {
     const worker = new Worker(new URL("../demo_worker.ts", import.meta.url), { type: "module" });
     worker.onerror = (event) => {
       event.preventDefault();
-      failure ??= event.message.replace(/^Uncaught (\(in promise\) )?/, "").split("\n")[0]!;
+      failure ??= new DemoError(`a worker could not run: ${event.message}`);
     };
-    // The only message there is.
+    worker.onmessage = (event) => failure ??= event.data;
+    // The only message that a worker gets.
     worker.postMessage(fs.handle);
     return worker;
   });
@@ -65,9 +66,8 @@ export async function runWorkers(
     let seenMs = performance.now();
     while (!isDone()) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      if (failure !== undefined) throw new DemoError(`a worker failed: ${failure}`);
-      const taken = Atomics.load(words, WORD.next) + Atomics.load(words, WORD.attached) +
-        Atomics.load(words, WORD.finished);
+      if (failure !== undefined) throw failure;
+      const taken = Object.values(WORD).reduce<number>((sum, word) => sum + Atomics.load(words, word), 0);
       if (taken !== seen) [seen, seenMs] = [taken, performance.now()];
       if (performance.now() - seenMs > STALL_MS) {
         throw new DemoError(`the workers have not got on for ${STALL_MS / 1000} s: stuck at file ${words[WORD.next]}`);
@@ -75,17 +75,25 @@ export async function runWorkers(
       progress.update(Math.min(Atomics.load(words, WORD.next), files.length), files.length);
     }
   };
+  const openGate = (state: number) => {
+    Atomics.store(words, WORD.gate, state);
+    Atomics.notify(words, WORD.gate);
+  };
+  let stats;
   try {
     await wait(() => Atomics.load(words, WORD.attached) === workers);
-    Atomics.store(words, WORD.gate, 1);
-    Atomics.notify(words, WORD.gate);
+    openGate(1);
     await wait(() => Atomics.load(words, WORD.finished) === workers);
+    stats = fs.stats();
+    openGate(2);
+    await wait(() => Atomics.load(words, WORD.detached) === workers);
   } finally {
     for (const worker of started) worker.terminate();
   }
   fs.pool.allocator.free(wordsAddr);
-  return Array.from(
+  const reports = Array.from(
     { length: workers },
     (_, worker) => JSON.parse(fs.readFileSync(`${REPORTS}/${worker}.json`, "utf8")) as WorkerReport,
   );
+  return { reports, stats };
 }

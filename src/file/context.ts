@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SLOT_OPERATION } from "../layout/agent_table.ts";
 import { EIDRM, EROFS } from "../layout/errno.ts";
 import { INODE_OPENS, INODE_VERSION, OPENS_GENERATION_SHIFT } from "../layout/inode.ts";
 import { Directories } from "../names/directory.ts";
@@ -11,6 +12,7 @@ import { fitSize } from "../store/extents.ts";
 import { giveInode, S_IFDIR, S_IFMT } from "../store/inodes.ts";
 import { INODE_MODE } from "../layout/inode.ts";
 import type { Store } from "../store/store.ts";
+import { lockExclusive, unlockExclusive } from "../sync/raw_lock.ts";
 import { Descriptors } from "./descriptors.ts";
 
 /** The state of one agent's operations. They run one at a time and never call back. */
@@ -48,6 +50,21 @@ export class Context {
     const { agent } = this.store;
     if (!agent.live) return -EIDRM;
     return agent.readOnly ? -EROFS : 0;
+  }
+
+  /**
+   * Begins an operation of several steps: whoever freezes the pool, or retires this agent, waits until {@linkcode end}.
+   * Returns 0 or a negative errno.
+   */
+  begin(): number {
+    const { agent } = this.store;
+    return lockExclusive(agent, agent.slotWord + SLOT_OPERATION);
+  }
+
+  /** Ends what {@linkcode begin} began. */
+  end(): void {
+    const { agent } = this.store;
+    unlockExclusive(agent, agent.slotWord + SLOT_OPERATION);
   }
 
   /**

@@ -45,7 +45,11 @@ export function open(context: Context, path: string, flags: number, mode: number
     if (walk.inodeWord === 0) {
       if (!create) return -ENOENT;
       if (context.mayWrite() !== 0) return context.mayWrite();
-      result = createFile(context, walk, flags, mode, descriptor);
+      result = context.begin();
+      if (result === 0) {
+        result = createFile(context, walk, flags, mode, descriptor);
+        context.end();
+      }
     } else {
       if (exclusive) return -EEXIST;
       const refused = refuseOpen(walk.mode, flags, changes);
@@ -104,13 +108,16 @@ function createFile(context: Context, walk: Walk, flags: number, mode: number, d
   return result;
 }
 
-/** Closes a descriptor. Returns 0 or `-EBADF`. */
+/** Closes a descriptor. Returns 0 or a negative errno. */
 export function close(context: Context, descriptor: number): number {
   const file = context.descriptors.get(descriptor);
   if (file === undefined) return -EBADF;
-  if (file.grew && context.store.agent.live) trim(context, file);
+  const began = context.begin();
+  if (began !== 0) return began;
+  if (file.grew) trim(context, file);
   const left = context.descriptors.close(descriptor);
   if (left === 0 && context.store.memory.i32[file.inodeWord + INODE_NLINK] === 0) reapInode(context, file.inodeWord);
+  context.end();
   return 0;
 }
 

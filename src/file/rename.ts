@@ -36,6 +36,14 @@ import { dropNameLocked } from "./tree.ts";
 
 /** Renames. Returns 0 or a negative errno. */
 export function rename(context: Context, fromPath: string, toPath: string): number {
+  const began = context.begin();
+  if (began !== 0) return began;
+  const result = renameSteps(context, fromPath, toPath);
+  context.end();
+  return result;
+}
+
+function renameSteps(context: Context, fromPath: string, toPath: string): number {
   const { walk: from, secondWalk: to, store } = context;
   for (;;) {
     const may = context.mayRead();

@@ -45,6 +45,14 @@ export function agentIdOf(agent: Agent): number {
  * holds one of the pool's own locks.
  */
 export function retire(context: Context, agentId: number): number {
+  const began = context.begin();
+  if (began !== 0) return began;
+  const result = retireSteps(context, agentId);
+  context.end();
+  return result;
+}
+
+function retireSteps(context: Context, agentId: number): number {
   const { store } = context;
   const { memory, wasm, agent } = store;
   const slot = agentId % 2 ** SLOT_BITS;

@@ -53,6 +53,14 @@ const LINK_LIMIT = 0x7fff_fff0;
 
 /** Creates a directory. Returns 0 or a negative errno. */
 export function makeDirectory(context: Context, path: string, mode: number): number {
+  const began = context.begin();
+  if (began !== 0) return began;
+  const result = makeDirectorySteps(context, path, mode);
+  context.end();
+  return result;
+}
+
+function makeDirectorySteps(context: Context, path: string, mode: number): number {
   const { walk, store } = context;
   let inode = 0;
   for (;;) {
@@ -72,6 +80,14 @@ export function makeDirectory(context: Context, path: string, mode: number): num
 
 /** Creates a symbolic link. Returns 0 or a negative errno. */
 export function makeSymlink(context: Context, target: string, path: string): number {
+  const began = context.begin();
+  if (began !== 0) return began;
+  const result = makeSymlinkSteps(context, target, path);
+  context.end();
+  return result;
+}
+
+function makeSymlinkSteps(context: Context, target: string, path: string): number {
   if (target.length === 0) return -ENOENT;
   const bytes = encodeText(target);
   if (bytes.length > PATH_BYTES) return -ENAMETOOLONG;
@@ -105,6 +121,14 @@ function setTarget(store: Store, inode: number, bytes: Uint8Array): number {
 
 /** Gives a file a further name. Returns 0 or a negative errno. */
 export function link(context: Context, existing: string, path: string): number {
+  const began = context.begin();
+  if (began !== 0) return began;
+  const result = linkSteps(context, existing, path);
+  context.end();
+  return result;
+}
+
+function linkSteps(context: Context, existing: string, path: string): number {
   const { walk, secondWalk, store } = context;
   for (;;) {
     const resolved = walk.resolve(existing, false);
@@ -176,6 +200,14 @@ function addName(context: Context, walk: Walk, inode: number, type: number, now:
 
 /** Removes a name of a file or symbolic link. Returns 0 or a negative errno. */
 export function unlink(context: Context, path: string): number {
+  const began = context.begin();
+  if (began !== 0) return began;
+  const result = unlinkSteps(context, path);
+  context.end();
+  return result;
+}
+
+function unlinkSteps(context: Context, path: string): number {
   const { walk } = context;
   for (;;) {
     const may = context.mayRead();
@@ -232,6 +264,14 @@ export function dropNameLocked(store: Store, inode: number, now: number): boolea
 
 /** Removes an empty directory. Returns 0 or a negative errno. */
 export function removeDirectory(context: Context, path: string): number {
+  const began = context.begin();
+  if (began !== 0) return began;
+  const result = removeDirectorySteps(context, path);
+  context.end();
+  return result;
+}
+
+function removeDirectorySteps(context: Context, path: string): number {
   const { walk } = context;
   for (;;) {
     const may = context.mayRead();

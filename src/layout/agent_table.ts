@@ -49,6 +49,8 @@ export const SLOT_LOCK_WAITS = 6;
 export const SLOT_PARKS = 7;
 /** Slot words: milliseconds spent waiting for locks. */
 export const SLOT_WAITED_MS = 8;
+/** Slot words: lock that only the agent itself takes, around an operation of several steps, as its outermost. */
+export const SLOT_OPERATION = 10;
 /** Slot words: refs of locks held shared; the first is the filesystem's own, the rest are public read locks. */
 export const SLOT_PINS = 16;
 /** How many locks an agent can hold shared at once. */
@@ -92,6 +94,7 @@ export const AGENT_SLOT: Structure = {
     row(SLOT_LOCK_WAITS, "lockWaits", "u32", "owner", "acquisitions that met contention"),
     row(SLOT_PARKS, "parks", "u32", "owner", "times the agent parked"),
     row(SLOT_WAITED_MS, "waitedMs", "f64", "owner", "milliseconds spent waiting for locks"),
+    row(SLOT_OPERATION, "operation", "u32", "atomic", "lock held by the agent through an operation of several steps", 2),
     row(
       SLOT_PINS,
       "pins",

@@ -2,4 +2,4 @@
 
 /** SHA-256 over the rows of the layout, as eight words: pools whose hashes differ are not attached. */
 // deno-fmt-ignore
-export const COMPATIBILITY_HASH: readonly number[] = [1487457705, 30631554, 1778758575, 1198033712, 593791979, -678943196, -2065109284, 1571911727];
+export const COMPATIBILITY_HASH: readonly number[] = [-780848339, 1080296457, -1508450264, -195956216, -1926265176, -2015563235, -684818678, -596303935];

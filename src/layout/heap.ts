@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { TABLE_HEADER_WORDS } from "./agent_table.ts";
 import { row, type Structure } from "./rows.ts";
 import { GRANULE_BYTES, GRANULE_WORDS, LINE_WORDS } from "./units.ts";
 
@@ -207,5 +208,67 @@ export const HEAP: Structure = {
     row(HEAP_ARENA_COUNT, "arenaCount", "u32", "atomic", "arenas; only grows, under arena 0's lock"),
     row(HEAP_ARENAS, "arenas", "ref", "atomic", "the arenas; each stored once, before the count", ARENA_LIMIT),
     row(HEAP_ARENA_0, "arena0", "bytes", "guarded", "arena 0", ARENA_WORDS),
+  ],
+};
+
+/** Region word: magic, "ExtMHeap" in memory order. */
+export const REGION_MAGIC = 0;
+/** First magic word of a region, "ExtM". */
+export const REGION_MAGIC_0 = 0x4d747845;
+/** Second magic word of a region, "Heap". */
+export const REGION_MAGIC_1 = 0x70616548;
+/** Region word: version of the format. */
+export const REGION_VERSION = 2;
+/** Region word: granules of the region. */
+export const REGION_GRANULES = 3;
+/** Region words: compatibility hash. */
+export const REGION_COMPATIBILITY = 4;
+/** Region word: pages that the memory has at least. */
+export const REGION_PAGES = 12;
+/** Region word: 1 once the region is formatted. */
+export const REGION_READY = 13;
+/** Region word: the agent table. */
+export const REGION_AGENTS = LINE_WORDS;
+/** Words of a region before the slots of its agent table; the heap follows these. */
+export const REGION_WORDS = REGION_AGENTS + TABLE_HEADER_WORDS;
+
+/** The header of an allocator that is used alone. */
+export const REGION: Structure = {
+  name: "region",
+  bytes: REGION_AGENTS * 4,
+  doc: "What a region of a shared memory begins with when an allocator has it for itself; the agent table follows, then the heap.",
+  rows: [
+    row(REGION_MAGIC, "magic", "bytes", "const", '"ExtMHeap"', 2),
+    row(REGION_VERSION, "formatVersion", "u32", "const", "version of this format"),
+    row(REGION_GRANULES, "granules", "u32", "const", "size of the region"),
+    row(REGION_COMPATIBILITY, "compatibility", "bytes", "const", "SHA-256 over the rows of the layout", 8),
+    row(REGION_PAGES, "pages", "u32", "const", "the least size of the memory in 64 KiB pages"),
+    row(REGION_READY, "ready", "u32", "atomic", "1 once formatting is complete; stored last"),
+  ],
+};
+
+/** Intent: a block is being moved down over the free block before it. */
+export const INTENT_MOVE = 0x100;
+/** Intent word: block ref of the old place. */
+export const INTENT_MOVE_FROM = 1;
+/** Intent word: block ref of the new place. */
+export const INTENT_MOVE_TO = 2;
+/** Intent word: payload bytes to move, in units of 8. */
+export const INTENT_MOVE_UNITS = 3;
+/** Intent word: units that have been moved. */
+export const INTENT_MOVE_DONE = 4;
+
+/** The intent record of a move. */
+export const MOVE_INTENT: Structure = {
+  name: "moveIntent",
+  bytes: 20,
+  doc:
+    "In the agent's slot while it moves a block down. No copy is longer than the distance, so that the source of an unfinished one is whole.",
+  rows: [
+    row(0, "operation", "u32", "owner", "0x100; stored after the operands"),
+    row(INTENT_MOVE_FROM, "from", "ref", "owner", "block ref of the old place"),
+    row(INTENT_MOVE_TO, "to", "ref", "owner", "block ref of the new place"),
+    row(INTENT_MOVE_UNITS, "units", "u32", "owner", "payload to move, in units of 8 bytes"),
+    row(INTENT_MOVE_DONE, "done", "u32", "owner", "units moved"),
   ],
 };

@@ -52,8 +52,14 @@ export class SharedMemory {
     return this.pages * PAGE_BYTES;
   }
 
-  /** Makes the views anew over the memory's present size. */
-  refresh(): void {
+  /**
+   * Makes the views anew over the memory's present size, which is at least `leastPages`.
+   *
+   * V8 tells the other isolates of a growth by an interrupt: until this thread has handled it, `memory.buffer` and the
+   * bounds of its WebAssembly instances are the old ones. Growing by nothing brings both up to date at once.
+   */
+  refresh(leastPages = 0): void {
+    while (this.memory.buffer.byteLength < leastPages * PAGE_BYTES) growMemory(this.memory, 0);
     const buffer = this.memory.buffer;
     const bytes = buffer.byteLength;
     this.i32 = new Int32Array(buffer, 0, bytes / 4);
@@ -65,22 +71,13 @@ export class SharedMemory {
 
   /** Refreshes the views if the size word says that the memory has grown beyond them. One plain load otherwise. */
   sync(pagesWord: number): void {
-    if (this.i32[pagesWord]! > this.pages) this.refresh();
+    const pages = this.i32[pagesWord]!;
+    if (pages > this.pages) this.refresh(pages);
   }
 
   /** Grows the memory by some pages; false where the engine or the maximum refuses. */
   grow(pages: number): boolean {
-    try {
-      (this.memory.grow as (delta: number) => number)(pages);
-    } catch (error) {
-      if (error instanceof TypeError) {
-        try {
-          (this.memory.grow as unknown as (delta: bigint) => bigint)(BigInt(pages));
-        } catch {
-          return false;
-        }
-      } else return false;
-    }
+    if (!growMemory(this.memory, pages)) return false;
     this.refresh();
     return true;
   }
@@ -165,5 +162,22 @@ export class SharedMemory {
       this.#windows[index] = window;
     }
     return window;
+  }
+}
+
+/** Grows a memory by some pages, whatever the width of its addresses; false where the engine or the maximum refuses. */
+export function growMemory(memory: WebAssembly.Memory, pages: number): boolean {
+  try {
+    (memory.grow as (delta: number) => unknown).call(memory, pages);
+    return true;
+  } catch (error) {
+    if (!(error instanceof TypeError)) return false;
+  }
+  try {
+    // 64-bit addresses: the engine wants a bigint.
+    (memory.grow as unknown as (delta: bigint) => unknown).call(memory, BigInt(pages));
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -181,7 +181,9 @@ export function dropOpen(store: Store, word: number): number {
  * caller holds the inode's lock.
  */
 export function claimUnusedLocked(store: Store, word: number): boolean {
-  const opens = store.wasm.load(word + INODE_OPENS);
+  // A read-modify-write, not a load: of this and of the last close's decrement one comes first, and the other then sees
+  // the name gone, or the file closed.
+  const opens = store.wasm.add(word + INODE_OPENS, 0);
   if ((opens & OPENS_COUNT) !== 0) return false;
   const next = (opens + (1 << OPENS_GENERATION_SHIFT)) | 0;
   return store.wasm.compareExchange(word + INODE_OPENS, opens, next) === opens;

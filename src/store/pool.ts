@@ -37,7 +37,7 @@ import {
   UnknownVersionError,
   WrongMagicError,
 } from "../memory/errors.ts";
-import { SharedMemory } from "../memory/shared_memory.ts";
+import { growMemory, SharedMemory } from "../memory/shared_memory.ts";
 import { Agent, type AgentOptions } from "../sync/agent.ts";
 
 /** Options of {@linkcode Pool.create}. */
@@ -191,12 +191,15 @@ export class Pool implements Disposable {
         `features within ${hex(FEATURES_KNOWN)}`,
       );
     }
-    const found = head.subarray(SUPER_COMPATIBILITY, SUPER_COMPATIBILITY + COMPATIBILITY_HASH.length);
-    if (!COMPATIBILITY_HASH.every((word, index) => found[index] === word)) {
-      throw new IncompatibleLayoutError(hashText(found), hashText(COMPATIBILITY_HASH));
+    const hash = head.subarray(SUPER_COMPATIBILITY, SUPER_COMPATIBILITY + COMPATIBILITY_HASH.length);
+    if (!COMPATIBILITY_HASH.every((word, index) => hash[index] === word)) {
+      throw new IncompatibleLayoutError(hashText(hash), hashText(COMPATIBILITY_HASH));
     }
     const expected = Math.max(least, head[SUPER_PAGES]! * PAGE_BYTES);
-    if (buffer.byteLength < expected) throw new TruncatedMemoryError(buffer.byteLength, expected);
+    // Another agent may have grown it since, and this thread not have been told: growing by nothing tells it.
+    if (buffer.byteLength < expected) growMemory(handle.memory, 0);
+    const found = handle.memory.buffer.byteLength;
+    if (found < expected) throw new TruncatedMemoryError(found, expected);
     const memory = new SharedMemory(handle.memory);
     if (memory.wasm.load(SUPER_READY) !== 1) throw new UnformattedError("the pool");
     return new Pool(new Agent(memory, SUPER_AGENTS, SUPER_PAGES, options));

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { SLOT_HELD_INTERNAL } from "../layout/agent_table.ts";
 import { EDEADLK, EIDRM } from "../layout/errno.ts";
 import { LOCK_DRAINING, LOCK_OWNER, LOCK_PARKED, LOCK_READERS, LOCK_RESERVATION } from "../layout/lock_word.ts";
 import { LOCKED, LOCKED_DRAIN, LOCKED_FROZEN, LOCKED_RETIRED } from "../memory/intrinsics.ts";
@@ -84,7 +85,7 @@ export class ExclusiveAttempt extends LockAttempt {
     for (;;) {
       const status = this.poll();
       if (status !== PENDING) return status;
-      if (!party.isLive()) {
+      if (this.#isFenced()) {
         this.giveUp();
         return -EIDRM;
       }
@@ -132,7 +133,7 @@ export class ExclusiveAttempt extends LockAttempt {
       this.#phase = FROZEN;
       return PENDING;
     }
-    if (!this.party.isLive()) {
+    if (this.#isFenced()) {
       this.#release();
       this.#phase = WAITING;
       this.giveUp();
@@ -140,6 +141,12 @@ export class ExclusiveAttempt extends LockAttempt {
     }
     this.#phase = (state & LOCK_READERS) !== 0 ? DRAINING : WAITING;
     return 0;
+  }
+
+  /** Whether the agent has been retired. Not asked for the pool's inner locks: what has begun is finished. */
+  #isFenced(): boolean {
+    const inner = this.#record > 0 && this.#record < SLOT_HELD_INTERNAL;
+    return !inner && !this.party.isLive();
   }
 
   /** Gives the word back. Readers may be inside, so READERS stays. */

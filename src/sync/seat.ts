@@ -115,6 +115,11 @@ export interface Seat {
 const recordsOf = new WeakMap<Agent, ProgramRecords>();
 const memories = new WeakMap<WebAssembly.Memory, SharedMemory>();
 
+/** Makes locks on a bare memory use these views and intrinsics; only for tests that drive the schedule. */
+export function useSharedMemory(shared: SharedMemory): void {
+  memories.set(shared.memory, shared);
+}
+
 /** Finds the seat, and checks the place: `bytes` at `address`. `lanes`: the readers' words of a lock on bare memory. */
 export function takeSeat(
   place: LockPool | WebAssembly.Memory,

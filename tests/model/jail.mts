@@ -72,6 +72,11 @@ export function refusal(operation: Operation, sandbox: string): string | undefin
     const path = expandPath(argument, sandbox);
     if (!staysInside(path, jailOf(sandbox))) return "leaves the sandbox";
     if (call === "rmSync" && /(^|\/)\.{1,2}\/*$/.test(path)) return "rmSync empties `.` and `..`, and then fails";
+    if (
+      call === "copyFileSync" && index === 1 && isPath(args[0]) && destroysByCopy(expandPath(args[0], sandbox), path)
+    ) {
+      return "copyFileSync of a directory removes the destination, or makes and removes it";
+    }
     if (call === "readdirSync" && isRecursive(args[1]) && linksToDirectory(path)) {
       return "readdirSync recursive follows links to directories";
     }
@@ -142,6 +147,22 @@ function staysInside(path: string, jail: string): boolean {
 function linkTarget(path: string): string | undefined {
   try {
     return fs.readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether copying would remove the destination, or give a time that was set to its directory. */
+function destroysByCopy(source: string, destination: string): boolean {
+  if (!fs.existsSync(`${source}/.`)) return false;
+  if (fs.existsSync(destination)) return !fs.existsSync(`${destination}/.`);
+  const parent = statOf(posix.dirname(destination));
+  return parent !== undefined && Date.now() - parent.mtimeMs > 60_000;
+}
+
+function statOf(path: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(path);
   } catch {
     return undefined;
   }

@@ -233,8 +233,12 @@ function markRaces(steps: readonly Step[], nodes: readonly Node[], bound: number
   const byWord = new Map<number, number[]>();
   const timeouts: number[] = [];
   for (let i = 0; i < steps.length; i++) {
-    const { thread, word, kind, cause } = steps[i]!;
+    const { thread, word, kind, cause, timeouts: timeoutChoices } = steps[i]!;
     const clock = clocks[thread]!;
+    if (kind === Kind.TIMEOUT && (timeoutChoices & (1 << thread)) === 0) {
+      // It fired because nothing else could run: it comes after all else in every equivalent execution.
+      for (const other of clocks) merge(clock, other);
+    }
     const earlier = kind === Kind.TIMEOUT ? undefined : byWord.get(word) ?? [];
     let raced = false;
     const consider = (j: number): void => {

@@ -51,6 +51,7 @@ const T_SEQUENCE = 6;
 const T_CAUSE = 7;
 const T_COMMAND = 8;
 const T_TEXT_BYTES = 9;
+const T_SPINS = 10;
 
 const PLAN_FIRST = 256;
 const LOG_FIRST: number = PLAN_FIRST + MAXIMUM_STEPS;
@@ -152,6 +153,8 @@ export class Control {
       words[at + T_KIND] = Kind.LOCAL;
       words[at + T_CAUSE] = -1;
       words[at + T_TEXT_BYTES] = -1;
+      words[at + T_GATE] = 0;
+      words[at + T_SPINS] = 0;
     }
   }
 
@@ -242,6 +245,7 @@ export class Control {
     this.#words[at + T_KIND] = kind === Kind.YIELD ? Kind.LOCAL : kind;
     this.#words[at + T_CAUSE] = -1;
     this.#words[at + T_STATUS] = kind === Kind.YIELD ? Status.YIELDED : Status.READY;
+    this.#words[at + T_SPINS] = kind === Kind.YIELD ? 1 : 0;
     this.#handOver(thread);
   }
 
@@ -331,8 +335,7 @@ export class Control {
         break;
       }
       if (yielded !== 0) {
-        // All that can run only spin: time goes by.
-        words[NOW_MS]!++;
+        // All that can run only spin.
         for (let thread = 0; thread < threads; thread++) {
           const at = this.#at(thread);
           if (words[at + T_STATUS] === Status.YIELDED) words[at + T_STATUS] = Status.READY;
@@ -370,6 +373,8 @@ export class Control {
       words[NOW_MS] = Math.max(words[NOW_MS]!, words[at + T_DEADLINE]!);
       this.#unpark(next, 2, k - 1);
     }
+    // Spinning takes time, else a spin that is bounded by time would not end.
+    if (words[at + T_SPINS] === 1) words[NOW_MS]!++;
     const word = words[at + T_WORD]!;
     const kind = words[at + T_KIND]!;
     const log = LOG_FIRST + k * LOG_WORDS;

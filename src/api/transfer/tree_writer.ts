@@ -149,20 +149,10 @@ export class TreeWriter {
     const file = this.#file!;
     const fs = this.#fs;
     if (file.endsInHole) fs.ftruncateSync(file.fd, file.position);
-    const mode = file.metadata.mode & this.#options.fileModeMask;
-    const atime = timeOf(file.metadata.atimeMs);
-    const mtime = timeOf(file.metadata.mtimeMs);
-    const byDescriptor = fs.fchmodSync !== undefined && fs.futimesSync !== undefined;
-    if (byDescriptor) {
-      fs.fchmodSync!(file.fd, mode);
-      fs.futimesSync!(file.fd, atime, mtime);
-    }
+    fs.fchmodSync(file.fd, file.metadata.mode & this.#options.fileModeMask);
     fs.closeSync(file.fd);
     this.#file = undefined;
-    if (!byDescriptor) {
-      fs.chmodSync(file.fullPath, mode);
-      fs.utimesSync(file.fullPath, atime, mtime);
-    }
+    this.#setTimes(file.fullPath, file.metadata);
     this.#pacer.counts.files++;
   }
 
@@ -170,7 +160,7 @@ export class TreeWriter {
   symlink(path: string, target: string, metadata: Metadata): void {
     const fullPath = this.#place(path);
     this.#createInPlace(path, fullPath, () => this.#fs.symlinkSync(target, fullPath));
-    this.#fs.lutimesSync?.(fullPath, timeOf(metadata.atimeMs), timeOf(metadata.mtimeMs));
+    this.#setTimes(fullPath, metadata);
     this.#pacer.counts.symlinks++;
   }
 
@@ -192,7 +182,7 @@ export class TreeWriter {
       const metadata = this.#unsettled.get(path)!;
       const fullPath = path === "" ? this.#options.root : `${this.#root}/${path}`;
       this.#fs.chmodSync(fullPath, metadata.mode & MODE_MASK);
-      this.#fs.utimesSync(fullPath, timeOf(metadata.atimeMs), timeOf(metadata.mtimeMs));
+      this.#setTimes(fullPath, metadata);
       this.#unsettled.delete(path);
     }
   }
@@ -266,6 +256,11 @@ export class TreeWriter {
     }
     if (this.#options.replaceOwn) this.#own.add(path);
     return made;
+  }
+
+  /** Sets times, of a link itself; `futimes` would do for files, but Deno's is a millisecond off half of the time. */
+  #setTimes(fullPath: string, metadata: Metadata): void {
+    this.#fs.lutimesSync(fullPath, timeOf(metadata.atimeMs), timeOf(metadata.mtimeMs));
   }
 
   #mayReplace(path: string): boolean {

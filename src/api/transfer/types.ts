@@ -65,14 +65,10 @@ export interface TransferFileSystem {
   unlinkSync(path: string): void;
   /** Sets permission bits. */
   chmodSync(path: string, mode: number): void;
-  /** Sets the times, in seconds since 1970 or as dates. */
-  utimesSync(path: string, atime: number | Date, mtime: number | Date): void;
-  /** Sets permission bits of an open file, where the filesystem offers it. */
-  fchmodSync?(fd: number, mode: number): void;
-  /** Sets the times of an open file, where the filesystem offers it. */
-  futimesSync?(fd: number, atime: number | Date, mtime: number | Date): void;
-  /** Sets the times of a symbolic link itself, where the filesystem offers it. */
-  lutimesSync?(path: string, atime: number | Date, mtime: number | Date): void;
+  /** Sets permission bits of an open file. */
+  fchmodSync(fd: number, mode: number): void;
+  /** Sets the times of a path itself, not following a link; in seconds since 1970 or as dates. */
+  lutimesSync(path: string, atime: number | Date, mtime: number | Date): void;
 }
 
 /** How far a transfer has come. */

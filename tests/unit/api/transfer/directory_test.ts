@@ -1,9 +1,10 @@
 import * as host from "node:fs";
+import { FileSystem } from "../../../../mod.ts";
 import { exportDirectory } from "../../../../src/api/transfer/export_directory.ts";
 import { importDirectory } from "../../../../src/api/transfer/import_directory.ts";
 import type { TransferFileSystem, TransferProgress } from "../../../../src/api/transfer/types.ts";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "../../../support/assert.ts";
-import { describeTree, openFileSystem, readText, temporaryDirectory, writeFile } from "./support.ts";
+import { describeTree, openFileSystem, overriding, readText, temporaryDirectory, writeFile } from "./support.ts";
 
 /** Builds a host tree with everything that is kept. */
 function makeTree(root: string): void {
@@ -30,20 +31,17 @@ function makeTree(root: string): void {
 /** Counts descriptors that are open. */
 function countDescriptors(fs: TransferFileSystem): { fs: TransferFileSystem; open: () => number } {
   let open = 0;
-  const counted: TransferFileSystem = Object.assign(Object.create(fs), {
-    openSync(path: string, flags: string | number, mode?: number) {
+  const counted = overriding(fs, {
+    openSync(path, flags, mode) {
       const fd = fs.openSync(path, flags, mode);
       open++;
       return fd;
     },
-    closeSync(fd: number) {
+    closeSync(fd) {
       fs.closeSync(fd);
       open--;
     },
   });
-  for (const name of ["readSync", "writeSync", "lstatSync", "mkdirSync", "readdirSync", "statSync"] as const) {
-    Object.assign(counted, { [name]: (...args: never[]) => (fs[name] as (...args: never[]) => unknown)(...args) });
-  }
   return { fs: counted, open: () => open };
 }
 
@@ -171,8 +169,8 @@ Deno.test("importDirectory() aborted leaves whole files only, and no descriptor 
   const reason = new Error("stop");
   // Slow writes, so that the abort comes in the middle of a file.
   let writes = 0;
-  const slow: TransferFileSystem = Object.assign(Object.create(fs), {
-    writeSync(...args: Parameters<TransferFileSystem["writeSync"]>) {
+  const slow = overriding(fs, {
+    writeSync(...args) {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
       if (++writes === 6) abort.abort(reason);
       return fs.writeSync(...args);
@@ -194,8 +192,8 @@ Deno.test("importDirectory() into a full filesystem removes the half-written fil
   writeFile(host, `${source.path}/b/large`, new Uint8Array(1 << 20));
   using inner = openFileSystem();
   const { fs, open } = countDescriptors(inner);
-  const full: TransferFileSystem = Object.assign(Object.create(fs), {
-    writeSync(fd: number, buffer: Uint8Array, offset: number, length: number, position: number | null) {
+  const full = overriding(fs, {
+    writeSync(fd, buffer, offset, length, position) {
       if ((position ?? 0) > 0) throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
       return fs.writeSync(fd, buffer, offset, Math.min(length, 1000), position);
     },
@@ -206,6 +204,24 @@ Deno.test("importDirectory() into a full filesystem removes the half-written fil
   assertEquals(readText(inner, "/in/a"), "fits");
   assertEquals(inner.readdirSync("/in/b"), []);
   assertEquals(inner.statSync("/in/b").mode & 0o7777, 0o750);
+});
+
+Deno.test("importDirectory() of more than the pool holds gives ENOSPC and leaves the filesystem whole and usable", async () => {
+  using source = temporaryDirectory();
+  for (let index = 0; index < 40; index++) {
+    writeFile(host, `${source.path}/${index}`, new Uint8Array(100_000).fill(index + 1));
+  }
+  using fs = FileSystem.create({ maximumBytes: 2 << 20 });
+  const error = await assertRejects(() => fs.importDirectory(source.path, { into: "/in" }), Error);
+  assertEquals(codeOf(error), "ENOSPC");
+  assertEquals(fs.check(), []);
+  assertEquals(fs.stats().opens, 0);
+  const names = fs.readdirSync("/in");
+  assert(names.length > 5 && names.length < 40, `${names.length} files`);
+  for (const name of names) assertEquals(fs.readFileSync(`/in/${name}`), host.readFileSync(`${source.path}/${name}`));
+  fs.rmSync("/in", { recursive: true });
+  fs.writeFileSync("/after", new Uint8Array(500_000));
+  assertEquals(fs.check(), []);
 });
 
 Deno.test("exportDirectory() refuses a target that holds something, unless told to overwrite", async () => {
@@ -260,11 +276,6 @@ Deno.test("exportDirectory() does not write through links that lie in the target
   }
 });
 
-/** A filesystem whose directory listings and kinds of entries are made up, as a hostile agent could make them. */
-function forge(fs: TransferFileSystem, listings: Record<string, string[]>): TransferFileSystem {
-  return Object.assign(Object.create(fs), { readdirSync: (path: string) => listings[path] ?? fs.readdirSync(path) });
-}
-
 Deno.test("exportDirectory() refuses names that no directory may hold", async () => {
   for (const name of ["../escaped", "..", ".", "", "a/../../escaped", "nul\0byte"]) {
     using target = temporaryDirectory();
@@ -272,9 +283,11 @@ Deno.test("exportDirectory() refuses names that no directory may hold", async ()
     fs.mkdirSync("/tree/sub", { recursive: true });
     writeFile(fs, "/tree/sub/file", "x");
     const real = fs.lstatSync("/tree/sub/file")!;
-    const forged = Object.assign(forge(fs, { "/tree/sub": [name] }), {
-      lstatSync: (path: string) => path.startsWith("/tree/sub/") ? real : fs.lstatSync(path),
-      openSync: (_path: string, flags: string) => fs.openSync("/tree/sub/file", flags),
+    // A hostile agent with the handle could make a directory say anything.
+    const forged = overriding(fs, {
+      readdirSync: (path) => path === "/tree/sub" ? [name] : fs.readdirSync(path),
+      lstatSync: (path) => path.startsWith("/tree/sub/") ? real : fs.lstatSync(path),
+      openSync: (_path, flags) => fs.openSync("/tree/sub/file", flags),
     });
     const error = await assertRejects(() => exportDirectory(forged, `${target.path}/t`, { from: "/tree" }), Error);
     assert(["EINVAL", "ENOTDIR"].includes(String(codeOf(error))), `${name}: ${error}`);
@@ -292,9 +305,10 @@ Deno.test("exportDirectory() does not follow a link of the tree that stands wher
   writeFile(fs, "/file", "escaped");
   const file = fs.lstatSync("/file")!;
   // The link is listed, and below it a file, as if the link were a directory.
-  const forged = Object.assign(forge(fs, { "/tree": ["exit", "exit/file"] }), {
-    lstatSync: (path: string) => path === "/tree/exit/file" ? file : fs.lstatSync(path),
-    openSync: (_path: string, flags: string) => fs.openSync("/file", flags),
+  const forged = overriding(fs, {
+    readdirSync: (path) => path === "/tree" ? ["exit", "exit/file"] : fs.readdirSync(path),
+    lstatSync: (path) => path === "/tree/exit/file" ? file : fs.lstatSync(path),
+    openSync: (_path, flags) => fs.openSync("/file", flags),
   });
   const error = await assertRejects(() => exportDirectory(forged, `${target.path}/t`, { from: "/tree" }), Error);
   assertEquals(codeOf(error), "ENOTDIR");

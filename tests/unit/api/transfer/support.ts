@@ -5,13 +5,30 @@
  * @module
  */
 
-import { memfs } from "memfs";
+import { FileSystem } from "../../../../mod.ts";
+import { assertEquals } from "../../../support/assert.ts";
 import type { TransferFileSystem } from "../../../../src/api/transfer/types.ts";
 
-/** A fresh filesystem. */
-export function openFileSystem(): TransferFileSystem & Disposable {
-  const { fs } = memfs();
-  return Object.assign(Object.create(fs as unknown as object), { [Symbol.dispose]: () => {} });
+/** A fresh filesystem, which is checked at the end. */
+export function openFileSystem(): FileSystem {
+  const fs = FileSystem.create({ maximumBytes: 64 * 2 ** 20 });
+  return Object.assign(fs, {
+    [Symbol.dispose]() {
+      assertEquals(fs.check(), []);
+      assertEquals(fs.stats().opens, 0);
+      fs.detach();
+    },
+  });
+}
+
+/** The same filesystem with some methods of its own. */
+export function overriding(fs: TransferFileSystem, overrides: Partial<TransferFileSystem>): TransferFileSystem {
+  return new Proxy(fs, {
+    get(target, key) {
+      const method = Reflect.get(overrides, key) ?? Reflect.get(target, key, target);
+      return typeof method === "function" ? method.bind(target) : method;
+    },
+  });
 }
 
 /** Writes a whole file. */
