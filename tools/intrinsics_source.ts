@@ -61,6 +61,7 @@ const SCHEDULED_WAIT = `
 
 const SCHEDULED_IMPORTS = `
   (import "extmemfs" "step" (func $step (param i32 i32)))
+  (import "extmemfs" "stepRange" (func $stepRange (param f64 f64 i32)))
   (import "extmemfs" "wait" (func $wait (param i32 i32 f64) (result i32)))
   (import "extmemfs" "notify" (func $notify (param i32 i32) (result i32)))`;
 
@@ -82,9 +83,11 @@ export async function intrinsicsSource(variant: IntrinsicsVariant): Promise<stri
     [/\{WAIT\}/g, () => scheduled ? SCHEDULED_WAIT : WAIT],
     [/\{MEMORY\}/g, () => wide ? "i64 1 262144 shared" : "1 65536 shared"],
     [
-      /\{stepAt (\$\w+)\}/g,
-      (name) =>
-        scheduled ? `(call $step (i32.trunc_sat_f64_u (f64.div (local.get ${name}) (f64.const 4))) (i32.const 1))` : "",
+      /\{step(Read|Write) (\$\w+) (\$\w+)\}/g,
+      (what, at, bytes) =>
+        scheduled
+          ? `(call $stepRange (local.get ${at}) (local.get ${bytes}) (i32.const ${what === "Write" ? 1 : 0}))`
+          : "",
     ],
     [/\{step (\$\w+)\}/g, (name) => scheduled ? `(call $step (local.get ${name}) (i32.const 1))` : ""],
     [/\{stepLoad (\$\w+)\}/g, (name) => scheduled ? `(call $step (local.get ${name}) (i32.const 0))` : ""],

@@ -1,40 +1,32 @@
 /**
  * The heap: arenas over one region of a shared memory, and the locks around them. Everything here returns a value or a
- * negative errno.
+ * negative errno; nothing throws while a lock is held.
  *
  * Arena 0 owns the region, the untouched tail behind its high-water mark, and the growth of the memory. Further arenas,
- * made when agents meet at a lock, own segments, which are blocks of arena 0. An agent allocates from its home arena and
- * changes it only under lasting contention; a block goes back to the arena that its tag names.
+ * made when agents meet at a lock, own segments, which are blocks of arena 0. An agent allocates from its home arena; a
+ * block goes back to the arena that its tag names.
  *
- * Lock rank: allocator. The lock of an arena, then that of arena 0; never two others. Only the checker takes them all,
- * arena 0 last.
+ * Lock rank: allocator, the lowest. The lock of an arena, then that of arena 0; never two others. Only what looks at the
+ * whole heap takes them all, arena 0 last.
  *
  * @module
  */
-import { SLOT_LIVE, SLOT_STATE, SLOT_STATE_MASK } from "../layout/agent_table.ts";
 import { EAGAIN, EBUSY, EINVAL, ENOSPC } from "../layout/errno.ts";
 import {
-  ARENA_DEPARTURES,
   ARENA_END,
   ARENA_GRANULES,
   ARENA_LIMIT,
   ARENA_LIVE_GRANULES,
   ARENA_LOCK,
-  ARENA_SEGMENT_COUNT,
-  ARENA_SEGMENTS,
   ARENA_SPARE,
   ARENA_TOP,
   ARENA_USER,
-  ARENA_WORDS,
   BLOCK_FREE,
-  BLOCK_HEADER_WORDS,
   BLOCK_LIMIT_GRANULES,
-  BLOCK_PREVIOUS_FREE,
+  BLOCK_PHASE_WORDS,
   BLOCK_SIZE,
   BLOCK_SIZE_SHIFT,
   BLOCK_TAG,
-  FREE_SIZE_BEFORE,
-  GROWTH_SHARE,
   HEAP_ARENA_0,
   HEAP_ARENA_COUNT,
   HEAP_ARENAS,
@@ -44,36 +36,19 @@ import {
   HEAP_LIMIT,
   HEAP_SEED,
   HEAP_WORDS,
-  SEGMENT_ARENA,
   SEGMENT_BLOCK_SHARE,
-  SEGMENT_FIRST_BLOCK,
-  SEGMENT_GRANULES,
   SEGMENT_MINIMUM_GRANULES,
-  SEGMENT_NEXT,
   SEGMENT_OVERHEAD_GRANULES,
-  SEGMENT_PREVIOUS,
   SEGMENT_SHARE,
   TAG_ARENA,
   TAG_OWN,
 } from "../layout/heap.ts";
-import { LOCK_SLOT_BITS, LOCK_SLOT_SHIFT } from "../layout/lock_word.ts";
-import { GRANULE_BYTES, GRANULE_WORDS, LINE_BYTES, PAGE_BYTES } from "../layout/units.ts";
+import { GRANULE_BYTES, GRANULE_WORDS } from "../layout/units.ts";
+import { CorruptionError } from "../memory/errors.ts";
 import type { SharedMemory } from "../memory/shared_memory.ts";
-import { type Agent, ownerOf, slotWordOf } from "../sync/agent.ts";
+import type { Agent } from "../sync/agent.ts";
 import { lockExclusive, tryLockExclusive, unlockExclusive } from "../sync/raw_lock.ts";
-import {
-  findFree,
-  findFreeAligned,
-  giveBack,
-  insertFree,
-  lengthen,
-  reachOf,
-  removeFree,
-  shorten,
-  tailNeed,
-  takeFree,
-  takeTail,
-} from "./arena.ts";
+import { findFree, findFreeAligned, giveBack, lengthen, padOf, reachOf, shorten, takeFree } from "./arena.ts";
 import {
   blockOfPayload,
   blockOfRef,
@@ -84,31 +59,28 @@ import {
   tagOf,
   usableOf,
 } from "./block.ts";
-
-/** Granules at the end of the region that no payload reaches: the sentinel's and one more. */
-const END_GRANULES = 2;
-/** What a contended acquisition adds to an agent's measure of contention; each allocation takes 1 off. */
-const PRESSURE_STEP = 4096;
-/** From here on an agent looks for another arena. */
-const PRESSURE_LIMIT = 2 * PRESSURE_STEP;
-
-/** From so much in arena 0 on, 4 MiB, an agent that comes to share it starts with an arena of its own instead. */
-const START_GRANULES = 2 ** 22 / GRANULE_BYTES;
+import { auditBlock } from "./block_audit.ts";
+import { Home } from "./home.ts";
+import { endRef, growTo, takeMain } from "./main_arena.ts";
+import { joinDown, moveDown } from "./move_down.ts";
+import { addSegment, releaseFreeSegments, trimSegment } from "./segments.ts";
 
 /** What a heap spans. */
 export interface HeapRegion {
   /** Address behind the last byte that exists now. */
-  endBytes: number;
+  readonly endBytes: number;
   /** Address that the heap never passes. */
-  limitBytes: number;
+  readonly limitBytes: number;
   /** Whether the heap may grow the memory up to the limit. Default false. */
-  growable?: boolean;
+  readonly growable?: boolean;
 }
 
 /** One agent's access to a heap. */
 export class Heap {
   /** Words of a heap's header. */
   static readonly headerWords: number = HEAP_WORDS;
+  /** The least bytes of a region that a heap can be formatted in: its header and the smallest block. */
+  static readonly minimumBytes: number = HEAP_WORDS * 4 + 4 * GRANULE_BYTES;
 
   /** The agent. */
   readonly agent: Agent;
@@ -117,24 +89,15 @@ export class Heap {
   readonly #memory: SharedMemory;
   readonly #seed: number;
   readonly #checked: boolean;
-  readonly #main: number;
+  readonly #audited: boolean;
+  readonly #home: Home;
   readonly #arenas: number[];
   readonly #deferred: number[] = [];
-  #home = 0;
-  /** At first beyond the limit, which leads to the choice of a home. */
-  #pressure = PRESSURE_LIMIT + 1;
-  #departures = 0;
-  #started = false;
-
-  /** Whether the region has room for the header and at least one block. */
-  static fits(headerWord: number, region: HeapRegion): boolean {
-    const first = (headerWord + HEAP_WORDS) / GRANULE_WORDS;
-    return endRef(Math.min(region.endBytes, region.limitBytes)) >= first;
-  }
+  #fault = "";
 
   /**
-   * Formats a heap: the header at `headerWord`, blocks from there to the end of the region.
-   * Nobody else uses the memory meanwhile; the caller publishes the heap.
+   * Formats a heap: the header at `headerWord`, a multiple of 16, and blocks from there to the end of the region.
+   * Nobody else uses the region meanwhile; the caller publishes the heap.
    */
   static format(memory: SharedMemory, headerWord: number, region: HeapRegion): void {
     const { i32, wasm } = memory;
@@ -161,8 +124,9 @@ export class Heap {
     this.#memory = agent.memory;
     this.#seed = agent.memory.i32[headerWord + HEAP_SEED];
     this.#checked = agent.debugLevel >= 1;
-    this.#main = headerWord + HEAP_ARENA_0;
-    this.#arenas = [this.#main];
+    this.#audited = agent.debugLevel >= 3;
+    this.#home = new Home(agent, headerWord);
+    this.#arenas = this.#home.arenas;
   }
 
   /**
@@ -171,36 +135,40 @@ export class Heap {
    * @param bytes how many, at least 1
    * @param align a power of two up to 4096; the address is a multiple of it, and of 16 anyway
    * @returns the byte address, or `-ENOSPC`, `-EIDRM`, `-EAGAIN`.
+   * @throws {CorruptionError} at debug level 3, if the block or its neighbours contradict each other.
    */
-  allocate(bytes: number, align = GRANULE_BYTES): number {
+  allocate(bytes: number, align: number = GRANULE_BYTES): number {
     const granules = granulesFor(bytes);
     const alignGranules = align <= GRANULE_BYTES ? 1 : align / GRANULE_BYTES;
     if (this.#deferred.length !== 0) this.drain();
     const home = this.#home;
-    const arena = this.#arenas[home];
-    const agent = this.agent;
-    const status = tryLockExclusive(agent, arena + ARENA_LOCK);
-    if (status !== 0) return this.#allocateContended(granules, alignGranules, status);
-    if (this.#pressure !== 0 && --this.#pressure >= PRESSURE_LIMIT) {
-      unlockExclusive(agent, arena + ARENA_LOCK);
-      return this.#allocateContended(granules, alignGranules, -EBUSY);
+    if (home.ease()) home.move();
+    const index = home.index;
+    const arena = this.#arenas[index];
+    const { agent } = this;
+    let status = tryLockExclusive(agent, arena + ARENA_LOCK);
+    if (status !== 0) {
+      if (status === -EBUSY) {
+        home.press();
+        status = lockExclusive(agent, arena + ARENA_LOCK);
+      }
+      if (status !== 0) return status;
     }
-    const i32 = this.#memory.i32;
+    const { i32 } = this.#memory;
     if (i32[arena + ARENA_USER] !== agent.owner) i32[arena + ARENA_USER] = agent.owner;
     const free = alignGranules === 1
       ? findFree(i32, arena, granules)
       : findFreeAligned(i32, arena, granules, alignGranules);
-    if (free === 0) return this.#allocateSlow(home, granules, alignGranules);
-    const block = this.#take(i32, home, arena, free, granules, alignGranules);
-    unlockExclusive(agent, arena + ARENA_LOCK);
-    return payloadOf(block);
+    if (free === 0) return this.#allocateSlow(index, granules, alignGranules);
+    return this.#finish(arena, this.#use(i32, index, arena, free, granules, alignGranules));
   }
 
   /**
    * Frees a block. Where its arena cannot be locked, because the thread may not block, it is freed by a later call.
    *
-   * @returns 0; `-EINVAL` for an address that is no used block's (from debug level 1 on; at 0 that is not found out);
-   * `-EIDRM`.
+   * @returns 0; `-EIDRM`; `-EINVAL` for an address that is not a used block's, from debug level 1 on. At level 0 nobody
+   * looks, and such a call destroys the heap.
+   * @throws {CorruptionError} at debug level 3, if the block or its neighbours contradict each other.
    */
   free(addr: number): number {
     if (this.#deferred.length !== 0) this.drain();
@@ -210,7 +178,7 @@ export class Heap {
     return 0;
   }
 
-  /** Frees what could not be freed when it was asked for; what still cannot be stays for the next time. */
+  /** Frees what could not be freed when it was asked for; what still cannot be waits for the next call. */
   drain(): void {
     const waiting = this.#deferred.splice(0);
     for (const addr of waiting) {
@@ -220,13 +188,35 @@ export class Heap {
 
   /** Payload bytes of a used block. */
   usableBytes(addr: number): number {
+    const block = blockOfPayload(addr);
+    const memory = this.#memory;
+    if (block >= memory.i32.length) memory.sync(this.agent.pagesWord);
     // The owner of a block may read its size without the lock: only the flag of the block before changes meanwhile.
-    return usableOf(this.#memory.i32[blockOfPayload(addr) + BLOCK_SIZE] >>> BLOCK_SIZE_SHIFT);
+    return usableOf(memory.i32[block + BLOCK_SIZE] >>> BLOCK_SIZE_SHIFT);
+  }
+
+  /** Why an address is not that of a used block; empty if it is one. A look without the lock. */
+  faultOf(addr: number): string {
+    const block = blockOfPayload(addr);
+    if (addr % GRANULE_BYTES !== 0) return `is no multiple of ${GRANULE_BYTES}, as every block's is`;
+    const memory = this.#memory;
+    memory.sync(this.agent.pagesWord);
+    const { i32 } = memory;
+    const first = i32[this.headerWord + HEAP_FIRST];
+    const top = i32[this.#arenas[0] + ARENA_TOP];
+    if (!(addr >= 0) || refOfBlock(block) < first || block >= blockOfRef(top)) {
+      return "lies outside of the heap's blocks";
+    }
+    if (this.#tagged(block) >= 0) return "";
+    return i32[block + BLOCK_TAG] === 0
+      ? "is not in use: it has been freed, or never was allocated"
+      : "is not where a block begins";
   }
 
   /**
    * Lengthens a block where it is, into the free block or the untouched tail behind it.
    *
+   * @param addr address of the block
    * @param minimumBytes how many payload bytes it must then have
    * @param wantedBytes how many it should have if there is room
    * @returns its payload bytes, which may be enough already; 0 if the minimum cannot be had.
@@ -243,15 +233,10 @@ export class Heap {
     let granules = i32[block + BLOCK_SIZE] >>> BLOCK_SIZE_SHIFT;
     if (granules < wanted) {
       const ref = refOfBlock(block);
-      let top = -1;
-      let end = 0;
-      if (index === 0) {
-        top = i32[arena + ARENA_TOP];
-        end = i32[arena + ARENA_END];
-      }
-      let reach = reachOf(i32, block, top, end);
+      const top = index === 0 ? i32[arena + ARENA_TOP] : -1;
+      let reach = reachOf(i32, block, top, index === 0 ? i32[arena + ARENA_END] : 0);
       if (reach < wanted && index === 0 && ref + reach >= top) {
-        if (this.#grow(ref + wanted) || this.#grow(ref + minimum)) {
+        if (growTo(this.agent, this.headerWord, ref + wanted) || growTo(this.agent, this.headerWord, ref + minimum)) {
           i32 = this.#memory.i32;
           reach = reachOf(i32, block, top, i32[arena + ARENA_END]);
         }
@@ -259,7 +244,7 @@ export class Heap {
       const target = Math.min(reach, wanted);
       if (target > granules && target >= minimum) granules = lengthen(i32, arena, block, target, top);
     }
-    unlockExclusive(this.agent, arena + ARENA_LOCK);
+    this.#finish(arena, block);
     return granules >= minimum ? usableOf(granules) : 0;
   }
 
@@ -275,12 +260,49 @@ export class Heap {
     const arena = this.#arenas[index];
     if (lockExclusive(this.agent, arena + ARENA_LOCK) !== 0) return this.usableBytes(addr);
     const granules = shorten(this.#memory.i32, arena, block, granulesFor(bytes));
-    unlockExclusive(this.agent, arena + ARENA_LOCK);
+    this.#finish(arena, block);
     return usableOf(granules);
   }
 
+  /**
+   * Lengthens a block over the free block before it, and moves its contents there.
+   *
+   * @param addr address of the block
+   * @param bytes how many payload bytes it shall then have
+   * @param align what the new address shall be a multiple of
+   * @param minimumDistanceBytes how far it must move for that to be worth the many short copies of a small distance
+   * @returns the new address, or 0 if that is not possible.
+   */
+  extendDown(addr: number, bytes: number, align: number, minimumDistanceBytes: number): number {
+    const block = blockOfPayload(addr);
+    const index = this.#arenaOfBlock(block);
+    if (index < 0) return 0;
+    const arena = this.#arenas[index];
+    const alignGranules = align <= GRANULE_BYTES ? 1 : align / GRANULE_BYTES;
+    if (lockExclusive(this.agent, arena + ARENA_LOCK) !== 0) return 0;
+    const oldGranules = this.#memory.i32[block + BLOCK_SIZE] >>> BLOCK_SIZE_SHIFT;
+    const distance = minimumDistanceBytes / GRANULE_BYTES;
+    const joined = joinDown(
+      this.agent,
+      this.headerWord,
+      index,
+      arena,
+      block,
+      granulesFor(bytes),
+      alignGranules,
+      distance,
+    );
+    if (joined !== 0) this.#memory.i32[joined + BLOCK_TAG] = tagOf(joined, this.#seed, index);
+    this.#finish(arena, joined !== 0 ? joined : block);
+    if (joined === 0) return 0;
+    // The joined block is this agent's own: nobody waits while its contents move.
+    moveDown(this.agent, block, joined, usableOf(oldGranules));
+    this.shrink(payloadOf(joined), bytes);
+    return payloadOf(joined);
+  }
+
   /** Uses a free block that has been found. The arena is locked. */
-  #take(
+  #use(
     i32: Int32Array,
     index: number,
     arena: number,
@@ -288,53 +310,35 @@ export class Heap {
     granules: number,
     alignGranules: number,
   ): BlockWord {
-    let pad = 0;
-    if (alignGranules !== 1) {
-      pad = -(refOfBlock(free) + 1) & (alignGranules - 1);
-      if (pad === 1) pad += alignGranules;
-    }
     if (index !== 0 && refOfBlock(free) === i32[arena + ARENA_SPARE]) i32[arena + ARENA_SPARE] = 0;
-    const block = takeFree(i32, arena, free, pad, granules);
+    const block = takeFree(i32, arena, free, alignGranules === 1 ? 0 : padOf(free, alignGranules), granules);
     i32[block + BLOCK_TAG] = tagOf(block, this.#seed, index);
     return block;
   }
 
-  /** The home arena is held by somebody else (or `status` says why it cannot be had). */
-  #allocateContended(granules: number, alignGranules: number, status: number): number {
-    if (status !== -EBUSY) return status;
-    const { agent } = this;
-    if (!this.#started) this.#start();
-    let home = this.#home;
-    let arena = this.#arenas[home];
-    let result = lockExclusive(agent, arena + ARENA_LOCK);
-    if (result !== 0) return result;
-    // Contention counts if others allocate here, not if they give back blocks or take segments.
-    const shared = this.#memory.i32[arena + ARENA_USER] !== agent.owner;
-    if (shared && (this.#pressure += PRESSURE_STEP) >= PRESSURE_LIMIT && this.#mayLeave(arena)) {
-      unlockExclusive(agent, arena + ARENA_LOCK);
-      this.#changeHome();
-      home = this.#home;
-      arena = this.#arenas[home];
-      result = lockExclusive(agent, arena + ARENA_LOCK);
-      if (result !== 0) return result;
-    }
-    const { i32 } = this.#memory;
-    i32[arena + ARENA_USER] = agent.owner;
-    const free = findFreeAligned(i32, arena, granules, alignGranules);
-    if (free === 0) return this.#allocateSlow(home, granules, alignGranules);
-    const block = this.#take(i32, home, arena, free, granules, alignGranules);
-    unlockExclusive(agent, arena + ARENA_LOCK);
+  /** Unlocks an arena, after the checks of debug level 3. Returns the payload address of the block. */
+  #finish(arena: number, block: BlockWord): number {
+    if (this.#audited) this.#fault = auditBlock(this.#memory.i32, block, this.#seed);
+    unlockExclusive(this.agent, arena + ARENA_LOCK);
+    if (this.#audited) this.#raise();
     return payloadOf(block);
+  }
+
+  /** Throws what {@linkcode Heap.#finish} has found, once no lock of the heap is held. */
+  #raise(): void {
+    const fault = this.#fault;
+    this.#fault = "";
+    if (fault !== "") throw new CorruptionError(`The heap contradicts itself: ${fault}`);
   }
 
   /** Nothing in the home arena, which is locked, fits: more memory for it, or a block of arena 0. Unlocks. */
   #allocateSlow(home: number, granules: number, alignGranules: number): number {
     const { agent } = this;
-    const main = this.#main;
+    const main = this.#arenas[0];
     const arena = this.#arenas[home];
     let block = 0;
     if (home === 0) {
-      block = this.#takeMain(granules, alignGranules);
+      block = this.#takeMain(granules, alignGranules, 0);
     } else {
       const status = lockExclusive(agent, main + ARENA_LOCK);
       if (status !== 0) {
@@ -351,15 +355,16 @@ export class Heap {
       if (block === 0 && need * SEGMENT_BLOCK_SHARE <= step) {
         const segment = this.#takeMain(step + SEGMENT_OVERHEAD_GRANULES, 1, TAG_OWN);
         if (segment !== 0) {
-          this.#addSegment(home, segment);
+          addSegment(this.#memory.i32, arena, home, segment);
           block = this.#takeListed(home, granules, alignGranules);
         }
       }
-      if (block === 0) block = this.#takeMain(granules, alignGranules);
+      if (block === 0) block = this.#takeMain(granules, alignGranules, 0);
       unlockExclusive(agent, main + ARENA_LOCK);
     }
+    if (block !== 0) return this.#finish(arena, block);
     unlockExclusive(agent, arena + ARENA_LOCK);
-    return block !== 0 ? payloadOf(block) : this.#allocateLast(granules, alignGranules);
+    return this.#allocateLast(granules, alignGranules);
   }
 
   /** Before giving up: every arena gives back its free segments and is tried, then arena 0. No lock is held. */
@@ -368,21 +373,17 @@ export class Heap {
     if (granules >= BLOCK_LIMIT_GRANULES) return -ENOSPC;
     const count = agent.wasm.load(this.headerWord + HEAP_ARENA_COUNT);
     if (count === 1) return -ENOSPC;
-    for (let index = 1; index <= count; index++) {
-      const last = index === count;
-      const at = last ? 0 : index;
-      const arena = this.#arena(at);
+    for (let turn = 1; turn <= count; turn++) {
+      const index = turn % count;
+      const arena = this.#home.arena(index);
       const status = lockExclusive(agent, arena + ARENA_LOCK);
       if (status !== 0) return status;
-      let block = 0;
-      if (last) {
-        block = this.#takeMain(granules, alignGranules);
-      } else {
-        this.#releaseFreeSegments(arena);
-        block = this.#takeListed(at, granules, alignGranules);
-      }
+      if (index !== 0) releaseFreeSegments(agent, this.#arenas[0], arena);
+      const block = index === 0
+        ? this.#takeMain(granules, alignGranules, 0)
+        : this.#takeListed(index, granules, alignGranules);
+      if (block !== 0) return this.#finish(arena, block);
       unlockExclusive(agent, arena + ARENA_LOCK);
-      if (block !== 0) return payloadOf(block);
     }
     return -ENOSPC;
   }
@@ -392,140 +393,41 @@ export class Heap {
     const { i32 } = this.#memory;
     const arena = this.#arenas[index];
     const free = findFreeAligned(i32, arena, granules, alignGranules);
-    return free === 0 ? 0 : this.#take(i32, index, arena, free, granules, alignGranules);
+    return free === 0 ? 0 : this.#use(i32, index, arena, free, granules, alignGranules);
   }
 
-  /** A block of arena 0, which is locked: from its lists, the tail, or by growth; 0 if it has none. */
-  #takeMain(granules: number, alignGranules: number, tag = 0): BlockWord {
-    const main = this.#main;
-    const { i32 } = this.#memory;
-    if (granules >= BLOCK_LIMIT_GRANULES) return 0;
-    let block = this.#takeListed(0, granules, alignGranules);
-    if (block === 0) {
-      block = takeTail(i32, main, granules, alignGranules);
-      if (block === 0 && this.#grow(tailNeed(i32, main, granules, alignGranules))) {
-        block = takeTail(this.#memory.i32, main, granules, alignGranules);
-      }
-      if (block === 0) return 0;
-    }
-    this.#memory.i32[block + BLOCK_TAG] = tagOf(block, this.#seed, tag);
+  /** A block of arena 0, which is locked, from its lists, the tail, or by growth; 0 if there is none. */
+  #takeMain(granules: number, alignGranules: number, tag: number): BlockWord {
+    const block = takeMain(this.agent, this.headerWord, granules, alignGranules);
+    if (block !== 0) this.#memory.i32[block + BLOCK_TAG] = tagOf(block, this.#seed, tag);
     return block;
-  }
-
-  /** Grows the memory so that the sentinel of arena 0, which is locked, may reach a block ref. */
-  #grow(ref: number): boolean {
-    const memory = this.#memory;
-    const header = this.headerWord;
-    const main = this.#main;
-    const end = memory.i32[main + ARENA_END];
-    if (ref <= end) return true;
-    const limit = memory.i32[header + HEAP_LIMIT];
-    if ((memory.i32[header + HEAP_FLAGS] & HEAP_GROWABLE) === 0 || ref > limit) return false;
-    const limitPages = Math.floor(((limit + END_GRANULES) * GRANULE_BYTES) / PAGE_BYTES);
-    // Whoever else has grown the memory (the program may) has saved us the trouble.
-    memory.refresh();
-    const need = Math.ceil(((ref + END_GRANULES) * GRANULE_BYTES) / PAGE_BYTES) - memory.pages;
-    if (need > 0) {
-      const step = Math.min(Math.max(need, Math.ceil(memory.pages / GROWTH_SHARE)), limitPages - memory.pages);
-      if (!memory.grow(step) && (step === need || !memory.grow(need))) return false;
-    }
-    // Pairs with the load of the same word after each acquisition of a lock: stored before any ref into the new part is.
-    this.agent.wasm.store(this.agent.pagesWord, memory.pages);
-    memory.i32[main + ARENA_END] = Math.min(limit, endRef(memory.bytes));
-    return true;
-  }
-
-  /** Makes a block of arena 0 a segment of an arena, which is locked. */
-  #addSegment(index: number, block: BlockWord): void {
-    const arena = this.#arenas[index];
-    const { i32 } = this.#memory;
-    const granules = (i32[block + BLOCK_SIZE] >>> BLOCK_SIZE_SHIFT) - SEGMENT_OVERHEAD_GRANULES;
-    const segment = block + BLOCK_HEADER_WORDS;
-    const first = segment + SEGMENT_FIRST_BLOCK;
-    const sentinel = first + granules * GRANULE_WORDS;
-    const next = i32[arena + ARENA_SEGMENTS];
-    const ref = segment / GRANULE_WORDS;
-    i32[segment + SEGMENT_NEXT] = next;
-    i32[segment + SEGMENT_PREVIOUS] = 0;
-    i32[segment + SEGMENT_ARENA] = index;
-    i32[segment + SEGMENT_GRANULES] = granules;
-    i32[sentinel + BLOCK_SIZE] = BLOCK_PREVIOUS_FREE;
-    i32[sentinel + BLOCK_TAG] = refOfBlock(first);
-    i32[sentinel + FREE_SIZE_BEFORE] = granules;
-    i32[first + BLOCK_SIZE] = (granules << BLOCK_SIZE_SHIFT) | BLOCK_FREE;
-    i32[first + BLOCK_TAG] = 0;
-    if (next !== 0) i32[next * GRANULE_WORDS + SEGMENT_PREVIOUS] = ref;
-    i32[arena + ARENA_SEGMENTS] = ref;
-    i32[arena + ARENA_SEGMENT_COUNT] += 1;
-    i32[arena + ARENA_GRANULES] += granules;
-    insertFree(i32, arena, first, granules);
-  }
-
-  /** Gives a segment, all of which is one free block, back to arena 0. Its arena is locked. False if that cannot be. */
-  #releaseSegment(arena: number, segment: number): boolean {
-    if (lockExclusive(this.agent, this.#main + ARENA_LOCK) !== 0) return false;
-    const { i32 } = this.#memory;
-    const granules = i32[segment + SEGMENT_GRANULES];
-    const next = i32[segment + SEGMENT_NEXT];
-    const previous = i32[segment + SEGMENT_PREVIOUS];
-    const first = segment + SEGMENT_FIRST_BLOCK;
-    removeFree(i32, arena, first, granules);
-    if (i32[arena + ARENA_SPARE] === refOfBlock(first)) i32[arena + ARENA_SPARE] = 0;
-    i32[arena + ARENA_GRANULES] -= granules;
-    i32[arena + ARENA_SEGMENT_COUNT] -= 1;
-    if (next !== 0) i32[next * GRANULE_WORDS + SEGMENT_PREVIOUS] = previous;
-    if (previous !== 0) i32[previous * GRANULE_WORDS + SEGMENT_NEXT] = next;
-    else i32[arena + ARENA_SEGMENTS] = next;
-    giveBack(i32, this.#main, segment - BLOCK_HEADER_WORDS);
-    unlockExclusive(this.agent, this.#main + ARENA_LOCK);
-    return true;
-  }
-
-  /** Gives back every segment of an arena, which is locked, that is one free block. */
-  #releaseFreeSegments(arena: number): void {
-    const { i32 } = this.#memory;
-    for (let ref = i32[arena + ARENA_SEGMENTS]; ref !== 0;) {
-      const segment = ref * GRANULE_WORDS;
-      ref = i32[segment + SEGMENT_NEXT];
-      const header = i32[segment + SEGMENT_FIRST_BLOCK + BLOCK_SIZE];
-      if ((header & BLOCK_FREE) !== 0 && header >>> BLOCK_SIZE_SHIFT === i32[segment + SEGMENT_GRANULES]) {
-        if (!this.#releaseSegment(arena, segment)) return;
-      }
-    }
   }
 
   #free(addr: number): number {
     const block = blockOfPayload(addr);
     const index = this.#arenaOfBlock(block);
     if (index < 0) return -EINVAL;
+    const { agent } = this;
     const arena = this.#arenas[index];
-    let status = tryLockExclusive(this.agent, arena + ARENA_LOCK);
+    let status = tryLockExclusive(agent, arena + ARENA_LOCK);
     if (status !== 0) {
       if (status === -EBUSY) {
-        if (index === this.#home && this.#memory.i32[arena + ARENA_USER] !== this.agent.owner) {
-          this.#pressure += PRESSURE_STEP;
-        }
-        status = lockExclusive(this.agent, arena + ARENA_LOCK);
+        if (index === this.#home.index) this.#home.press();
+        status = lockExclusive(agent, arena + ARENA_LOCK);
       }
       if (status !== 0) return status;
     }
     const { i32 } = this.#memory;
     // Somebody else may have freed the block since: then the tag is gone.
     if (this.#checked && i32[block + BLOCK_TAG] !== tagOf(block, this.#seed, index)) {
-      unlockExclusive(this.agent, arena + ARENA_LOCK);
+      unlockExclusive(agent, arena + ARENA_LOCK);
       return -EINVAL;
     }
     const free = giveBack(i32, arena, block);
-    if (index !== 0) {
-      const end = free + (i32[free + BLOCK_SIZE] >>> BLOCK_SIZE_SHIFT) * GRANULE_WORDS;
-      const ref = refOfBlock(free);
-      if (i32[end + BLOCK_SIZE] >>> BLOCK_SIZE_SHIFT === 0 && i32[end + BLOCK_TAG] === ref) {
-        // The segment is free. One is kept, so that an arena at the edge does not get and give one all the time.
-        if (i32[arena + ARENA_SPARE] === 0) i32[arena + ARENA_SPARE] = ref;
-        else this.#releaseSegment(arena, free - SEGMENT_FIRST_BLOCK);
-      }
-    }
-    unlockExclusive(this.agent, arena + ARENA_LOCK);
+    if (this.#audited) this.#fault = auditBlock(i32, free, this.#seed);
+    if (index !== 0) trimSegment(agent, this.#arenas[0], arena, free);
+    unlockExclusive(agent, arena + ARENA_LOCK);
+    if (this.#audited) this.#raise();
     return 0;
   }
 
@@ -533,92 +435,18 @@ export class Heap {
   #arenaOfBlock(block: BlockWord): number {
     const memory = this.#memory;
     if (block >= memory.i32.length) memory.sync(this.agent.pagesWord);
-    const tag = memory.i32[block + BLOCK_TAG];
-    const index = tag & TAG_ARENA;
-    if (this.#checked && (index >= ARENA_LIMIT || tag !== tagOf(block, this.#seed, index) || (block & 3) !== 2)) {
-      return -1;
-    }
-    if (index >= this.#arenas.length) this.#arena(index);
+    const index = this.#checked ? this.#tagged(block) : memory.i32[block + BLOCK_TAG] & TAG_ARENA;
+    if (index >= this.#arenas.length) this.#home.arena(index);
     return index;
   }
 
-  /** Word of an arena. */
-  #arena(index: number): number {
-    const arenas = this.#arenas;
-    const { i32 } = this.#memory;
-    // An arena is stored before any block is tagged with it, and such a block comes to us by some synchronization.
-    while (arenas.length <= index) arenas.push(i32[this.headerWord + HEAP_ARENAS + arenas.length] * GRANULE_WORDS);
-    return arenas[index];
+  /** The arena of a used block; -1 if the tag is not that of a block that begins there. */
+  #tagged(block: BlockWord): number {
+    const tag = this.#memory.i32[block + BLOCK_TAG];
+    const index = tag & TAG_ARENA;
+    if (tag !== tagOf(block, this.#seed, index) || index >= ARENA_LIMIT) return -1;
+    // Word 2 of a granule; whatever else the address may be, no block begins there.
+    if (block % GRANULE_WORDS !== BLOCK_PHASE_WORDS) return -1;
+    return (this.#memory.i32[block + BLOCK_SIZE] & BLOCK_FREE) === 0 ? index : -1;
   }
-
-  /** Chooses the first home: arena 0, unless another agent has taken much from it and may go on. No lock is held. */
-  #start(): void {
-    this.#started = true;
-    this.#pressure = 0;
-    const { i32 } = this.#memory;
-    const user = i32[this.#main + ARENA_USER];
-    if (i32[this.#main + ARENA_LIVE_GRANULES] < START_GRANULES || user === this.agent.owner) return;
-    if (isLiveOwner(this.agent, user)) this.#changeHome();
-  }
-
-  /** Whether the agent shall leave the arena, which is locked. Of agents that meet there, one leaves at a time. */
-  #mayLeave(arena: number): boolean {
-    const { i32 } = this.#memory;
-    const departures = i32[arena + ARENA_DEPARTURES];
-    this.#pressure = 0;
-    if (departures !== this.#departures) {
-      this.#departures = departures;
-      return false;
-    }
-    i32[arena + ARENA_DEPARTURES] = departures + 1;
-    return true;
-  }
-
-  /** Makes another arena the agent's home: one that no agent uses, else a new one, else the next. No lock is held. */
-  #changeHome(): void {
-    const { agent } = this;
-    const count = agent.wasm.load(this.headerWord + HEAP_ARENA_COUNT);
-    let home = -1;
-    for (let step = 1; step < count && home < 0; step++) {
-      const index = (this.#home + step) % count;
-      if (!isLiveOwner(agent, this.#memory.i32[this.#arena(index) + ARENA_USER])) home = index;
-    }
-    if (home < 0) home = this.#makeArena();
-    if (home < 0) home = (this.#home + 1) % count;
-    this.#home = home;
-    this.#departures = this.#memory.i32[this.#arena(home) + ARENA_DEPARTURES];
-  }
-
-  /** Makes a further arena. Returns its index, or -1. */
-  #makeArena(): number {
-    const { agent } = this;
-    if (lockExclusive(agent, this.#main + ARENA_LOCK) !== 0) return -1;
-    const header = this.headerWord;
-    const index = this.#memory.i32[header + HEAP_ARENA_COUNT];
-    const block = index < ARENA_LIMIT
-      ? this.#takeMain(granulesFor(ARENA_WORDS * 4), LINE_BYTES / GRANULE_BYTES, TAG_OWN)
-      : 0;
-    if (block !== 0) {
-      const addr = payloadOf(block);
-      agent.wasm.fill(addr, 0, ARENA_WORDS * 4);
-      agent.wasm.store(header + HEAP_ARENAS + index, addr / GRANULE_BYTES);
-      // Pairs with the loads of the count: whoever sees it sees the arena.
-      agent.wasm.store(header + HEAP_ARENA_COUNT, index + 1);
-    }
-    unlockExclusive(agent, this.#main + ARENA_LOCK);
-    return block !== 0 ? index : -1;
-  }
-}
-
-/** The block ref that a sentinel may reach in a region that ends there. */
-function endRef(endBytes: number): number {
-  return Math.min(Math.floor(endBytes / GRANULE_BYTES), BLOCK_LIMIT_GRANULES) - END_GRANULES;
-}
-
-/** Whether an owner word is that of an agent that is attached. */
-function isLiveOwner(agent: Agent, owner: number): boolean {
-  if (owner === 0) return false;
-  const slot = ((owner >>> LOCK_SLOT_SHIFT) & ((1 << LOCK_SLOT_BITS) - 1)) - 1;
-  const state = agent.memory.i32[slotWordOf(agent.tableWord, slot) + SLOT_STATE];
-  return (state & SLOT_STATE_MASK) === SLOT_LIVE && ownerOf(slot, state) === owner;
 }

@@ -22,15 +22,7 @@ import {
   TABLE_HIGH,
 } from "../layout/agent_table.ts";
 import {
-  BUCKET_BYTES,
-  BUCKET_COUNT,
   BUCKET_DEPTH,
-  BUCKET_ENTRIES,
-  BUCKET_NAMES,
-  ENTRY_HASH,
-  ENTRY_INODE,
-  ENTRY_NAME,
-  ENTRY_WORDS,
   INDEX_NEXT_ALL,
   INDEX_NEXT_FREE,
   INDEX_TABLE,
@@ -47,16 +39,7 @@ import {
   DIR_COUNT,
   DIR_INDEX,
   DIR_PARENT,
-  EXTENT_FILE,
-  EXTENT_REF,
-  EXTENT_UNIT_BYTES,
-  EXTENT_UNITS,
-  EXTENT_WORDS,
   INODE_BODY,
-  INODE_EXTENT_BLOCK,
-  INODE_EXTENT_COUNT,
-  INODE_EXTENT_ROOM,
-  INODE_INLINE_EXTENTS,
   INODE_MODE,
   INODE_NLINK,
   INODE_OPENS,
@@ -77,10 +60,9 @@ import {
 } from "../layout/superblock.ts";
 import { GRANULE_BYTES, GRANULE_WORDS } from "../layout/units.ts";
 import type { Violation } from "../memory/errors.ts";
-import { hashByte, hashFinish } from "../names/hash.ts";
-import { decodeName } from "../names/text.ts";
-import { extentsWordOf } from "../store/extents.ts";
+import { inspectBucket } from "../names/inspect_bucket.ts";
 import { S_IFDIR, S_IFMT, shardWordOf } from "../store/inodes.ts";
+import { inspectFile } from "../store/inspect_file.ts";
 import { slotWordOf } from "../sync/agent.ts";
 import { freeze, thaw } from "../sync/raw_freeze.ts";
 import type { Context } from "./context.ts";
@@ -296,41 +278,8 @@ class Check {
     path: string,
     visit: (name: string, hash: number, inode: number, type: number) => void,
   ): void {
-    const i32 = this.#i32;
-    const { store } = this.#context;
     this.#claim(bucket / GRANULE_WORDS, `bucket of ${path}`);
-    const bytes = i32[bucket + BUCKET_BYTES]!;
-    const count = i32[bucket + BUCKET_COUNT]!;
-    if (count === 0) this.#report(path, "has an empty bucket");
-    let sum = 0;
-    for (let index = 0; index < count; index++) {
-      const entry = bucket + BUCKET_ENTRIES + index * ENTRY_WORDS;
-      const word = i32[entry + ENTRY_NAME]!;
-      const nameBytes = (word >>> 16) & 255;
-      const raw = new Uint8Array(nameBytes);
-      store.memory.copyOut(raw, 0, bucket * 4 + (word & 0xffff), nameBytes);
-      const name = decodeName(raw);
-      let hash = store.hashSeed;
-      for (const byte of raw) hash = hashByte(hash, byte);
-      if (hashFinish(hash) !== i32[entry + ENTRY_HASH]) {
-        this.#report(path, `has ${JSON.stringify(name)} with a wrong hash`);
-      }
-      if ((word & 0xffff) < i32[bucket + BUCKET_NAMES]!) this.#report(path, `has a name outside its bucket's names`);
-      sum += nameBytes;
-      const inode = i32[entry + ENTRY_INODE]! * GRANULE_WORDS;
-      const mode = i32[inode + INODE_MODE]! | 0;
-      if (mode === 0 || (mode & S_IFMT) >> 12 !== word >>> 24) {
-        this.#report(
-          `${path}/${name}`,
-          `has type ${word >>> 24}, its inode ${inode / GRANULE_WORDS} has mode ${mode.toString(8)}`,
-        );
-        continue;
-      }
-      visit(name, i32[entry + ENTRY_HASH]!, inode, word >>> 24);
-    }
-    if (i32[bucket + BUCKET_NAMES] !== bytes - sum || i32[bucket + BUCKET_NAMES]! < 16 + count * ENTRY_WORDS * 4) {
-      this.#report(path, `has a bucket of ${bytes} bytes whose ${count} names begin at ${i32[bucket + BUCKET_NAMES]}`);
-    }
+    inspectBucket(this.#context.store, bucket, (what) => this.#report(path, what), visit);
   }
 
   #checkInode(inode: number): void {
@@ -352,41 +301,18 @@ class Check {
     if (!isDirectory) this.#equal(where, "nlink", i32[inode + INODE_NLINK]!, names);
     else if (names === 0 && i32[inode + INODE_NLINK] !== 0) this.#report(where, "is a directory that nothing leads to");
     if (names === 0 && !this.#isOpen(inode)) this.#report(where, "has neither a name nor an open file");
-    if (!isDirectory) this.#checkExtents(inode, where);
+    if (!isDirectory) {
+      inspectFile(
+        this.#context.store,
+        inode,
+        (what) => this.#report(where, what),
+        (block, what) => this.#claim(block, `${what} of ${where}`),
+      );
+    }
   }
 
   #isOpen(inode: number): boolean {
     return (this.#context.store.wasm.load(inode + INODE_OPENS) & OPENS_COUNT) !== 0;
-  }
-
-  #checkExtents(inode: number, where: string): void {
-    const i32 = this.#i32;
-    const count = i32[inode + INODE_EXTENT_COUNT]!;
-    const block = i32[inode + INODE_EXTENT_BLOCK]!;
-    if (block !== 0) this.#claim(block, `extent list of ${where}`);
-    const room = block === 0 ? INODE_INLINE_EXTENTS : i32[inode + INODE_EXTENT_ROOM]!;
-    if (count > room) {
-      this.#report(where, `has ${count} extents where there is room for ${room}`);
-      return;
-    }
-    const { heap } = this.#context.store;
-    const extents = extentsWordOf(i32, inode);
-    let end = 0;
-    for (let index = 0; index < count; index++) {
-      const extent = extents + index * EXTENT_WORDS;
-      const start = i32[extent + EXTENT_FILE]! >>> 0;
-      const units = i32[extent + EXTENT_UNITS]! >>> 0;
-      const addr = i32[extent + EXTENT_REF]! * GRANULE_BYTES;
-      this.#claim(i32[extent + EXTENT_REF]!, `extent ${index} of ${where}`);
-      if (units === 0 || (index > 0 && start < end)) {
-        this.#report(where, `has extent ${index} at ${start} of ${units} units`);
-      }
-      if (addr % EXTENT_UNIT_BYTES !== 0) this.#report(where, `has extent ${index} at ${addr}, which is not aligned`);
-      if (heap.usableBytes(addr) < units * EXTENT_UNIT_BYTES) {
-        this.#report(where, `has extent ${index} of ${units} units in a block of ${heap.usableBytes(addr)} bytes`);
-      }
-      end = start + units;
-    }
   }
 
   /** Open counts against ledgers. Descriptors come and go during a check: a difference must last to be one. */

@@ -6,6 +6,7 @@
 import { SLOT_OPERATION } from "../layout/agent_table.ts";
 import { EIDRM, EROFS } from "../layout/errno.ts";
 import { INODE_OPENS, INODE_VERSION, OPENS_GENERATION_SHIFT } from "../layout/inode.ts";
+import { CorruptionError } from "../memory/errors.ts";
 import { Directories } from "../names/directory.ts";
 import { Walk } from "../names/walk.ts";
 import { fitSize } from "../store/extents.ts";
@@ -61,10 +62,17 @@ export class Context {
     return lockExclusive(agent, agent.slotWord + SLOT_OPERATION);
   }
 
-  /** Ends what {@linkcode begin} began. */
+  /**
+   * Ends what {@linkcode begin} began.
+   *
+   * @throws {CorruptionError} at debug level 3, if what the operation touched contradicts itself.
+   */
   end(): void {
-    const { agent } = this.store;
+    const { agent, corruption } = this.store;
     unlockExclusive(agent, agent.slotWord + SLOT_OPERATION);
+    if (corruption === undefined) return;
+    this.store.corruption = undefined;
+    throw new CorruptionError(corruption);
   }
 
   /**

@@ -17,8 +17,9 @@ import {
   MAXIMUM_FILE_BYTES,
 } from "../layout/inode.ts";
 import { coverRange, fitSize, isCovered, readBytes, releaseBeyond, writeBytes } from "../store/extents.ts";
+import { releaseFile } from "../store/inspect_file.ts";
 import type { Store } from "../store/store.ts";
-import { lockExclusive, lockShared, unlockExclusive, unlockShared } from "../sync/raw_lock.ts";
+import { lockExclusive, lockShared, unlockShared } from "../sync/raw_lock.ts";
 import type { Context } from "./context.ts";
 import type { OpenFile } from "./descriptors.ts";
 
@@ -104,7 +105,7 @@ export function write(
     writeBytes(store, inode, from, offset, bytes, at);
     wasm.publishWrite(inode, end > size ? end : size, now);
   }
-  unlockExclusive(agent, inode + INODE_LOCK);
+  releaseFile(store, inode);
   if (result !== 0) return result;
   if (position < 0) file.position = end;
   return bytes;
@@ -121,7 +122,7 @@ export function truncate(context: Context, file: OpenFile, length: number): numb
   const locked = lockExclusive(agent, file.inodeWord + INODE_LOCK);
   if (locked !== 0) return locked;
   const result = setSizeLocked(context.store, file.inodeWord, length, now);
-  unlockExclusive(agent, file.inodeWord + INODE_LOCK);
+  releaseFile(context.store, file.inodeWord);
   return result;
 }
 
@@ -171,7 +172,7 @@ export function allocate(
   if (result !== 0) releaseBeyond(store, inode, size);
   wasm.endChange(inode + INODE_VERSION);
   if (result === 0) wasm.publishWrite(inode, keepSize ? size : Math.max(size, offset + bytes), now);
-  unlockExclusive(agent, inode + INODE_LOCK);
+  releaseFile(store, inode);
   return result;
 }
 
@@ -183,5 +184,5 @@ export function trim(context: Context, file: OpenFile): void {
   store.wasm.beginChange(inode + INODE_VERSION);
   releaseBeyond(store, inode, store.memory.f64[(inode + INODE_SIZE) / 2]!);
   store.wasm.endChange(inode + INODE_VERSION);
-  unlockExclusive(store.agent, inode + INODE_LOCK);
+  releaseFile(store, inode);
 }

@@ -6,6 +6,7 @@
 import { EBADF, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, EOPNOTSUPP, EROFS } from "../layout/errno.ts";
 import { INODE_LOCK, INODE_MODE, INODE_NLINK } from "../layout/inode.ts";
 import { ESTALE, lockGuard, unlockGuard, versionOf } from "../names/directory.ts";
+import { inspectName } from "../names/inspect_bucket.ts";
 import { LAST_NAME, type Walk } from "../names/walk.ts";
 import {
   claimUnusedLocked,
@@ -101,6 +102,7 @@ function createFile(context: Context, walk: Walk, flags: number, mode: number, d
       store.wasm.beginChange(versionOf(guard));
       directories.insert(parent, guard, walk, inode, S_IFREG >> 12, now);
       store.wasm.endChange(versionOf(guard));
+      inspectName(store, parent, walk.hash);
     }
     unlockGuard(store, guard);
   }

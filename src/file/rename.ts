@@ -26,6 +26,7 @@ import {
   replaceEntry,
   versionOf,
 } from "../names/directory.ts";
+import { inspectName } from "../names/inspect_bucket.ts";
 import { GuardSet, type WantedGuard } from "../names/guard_set.ts";
 import { LAST_NAME, type Walk } from "../names/walk.ts";
 import { claimUnusedLocked, S_IFDIR, S_IFMT } from "../store/inodes.ts";
@@ -148,6 +149,8 @@ function renameFound(context: Context, from: Walk, to: Walk, now: number): numbe
   if (inode !== 0) unlockExclusive(store.agent, inode + INODE_LOCK);
   if (result === 0) {
     context.directories.tidy(from.parentWord, guardOf(store.memory.i32, from.parentWord, from.hash), from.hash);
+    inspectName(store, from.parentWord, from.hash);
+    inspectName(store, to.parentWord, to.hash);
   }
   guards.unlock();
   if (result === 0 && indexWord !== 0) giveIndex(store, indexWord);

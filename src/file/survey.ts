@@ -63,11 +63,11 @@ export interface FileSystemStats {
   readonly poolBytes: number;
   /** Bytes that it may grow to. */
   readonly maximumBytes: number;
-  /** Contended lock acquisitions of the agents attached now. */
+  /** Contended lock acquisitions since the pool was formatted. */
   readonly lockWaits: number;
-  /** How often they parked. */
+  /** How often an agent parked meanwhile. */
   readonly parks: number;
-  /** How long they waited, in milliseconds. */
+  /** How long agents waited for locks, in milliseconds, all together. */
   readonly waitedMs: number;
 }
 
@@ -110,8 +110,7 @@ export function survey(context: Context): FileSystemStats {
   const high = wasm.load(agent.tableWord + TABLE_HIGH);
   for (let slot = 0; slot < high; slot++) {
     const slotWord = slotWordOf(agent.tableWord, slot);
-    if ((wasm.load(slotWord + SLOT_STATE) & SLOT_STATE_MASK) !== SLOT_LIVE) continue;
-    agents++;
+    if ((wasm.load(slotWord + SLOT_STATE) & SLOT_STATE_MASK) === SLOT_LIVE) agents++;
     lockWaits += i32[slotWord + SLOT_LOCK_WAITS]!;
     parks += i32[slotWord + SLOT_PARKS]!;
     waitedMs += f64[(slotWord + SLOT_WAITED_MS) / 2]!;

@@ -40,6 +40,7 @@ import {
   unlockGuard,
   versionOf,
 } from "../names/directory.ts";
+import { inspectName } from "../names/inspect_bucket.ts";
 import { GuardSet } from "../names/guard_set.ts";
 import { encodeText } from "../names/text.ts";
 import { LAST_DOT, LAST_DOT_DOT, LAST_NAME, LAST_ROOT, PATH_BYTES, type Walk } from "../names/walk.ts";
@@ -163,6 +164,7 @@ function linkSteps(context: Context, existing: string, path: string): number {
         store.wasm.beginChange(versionOf(guard));
         directories.insert(to.parentWord, guard, to, inode, (from.mode & S_IFMT) >> 12, now);
         store.wasm.endChange(versionOf(guard));
+        inspectName(store, to.parentWord, to.hash);
       }
       unlockExclusive(store.agent, inode + INODE_LOCK);
     }
@@ -193,6 +195,7 @@ function addName(context: Context, walk: Walk, inode: number, type: number, now:
     store.wasm.beginChange(versionOf(guard));
     directories.insert(walk.parentWord, guard, walk, inode, type, now);
     store.wasm.endChange(versionOf(guard));
+    inspectName(store, walk.parentWord, walk.hash);
   }
   unlockGuard(store, guard);
   return result;
@@ -245,6 +248,7 @@ function unlinkFound(context: Context, walk: Walk, now: number): number {
     }
     unlockExclusive(store.agent, inode + INODE_LOCK);
     if (result === 0) directories.tidy(parent, guard, walk.hash);
+    inspectName(store, parent, walk.hash);
   }
   unlockGuard(store, guard);
   if (claimed) context.dispose(inode);
@@ -313,6 +317,7 @@ function removeFound(context: Context, walk: Walk, now: number): number {
     killDirectory(store, inode);
     claimed = claimUnusedLocked(store, inode);
     directories.tidy(parent, guard, walk.hash);
+    inspectName(store, parent, walk.hash);
   }
   guards.unlock();
   if (result === 0 && indexWord !== 0) giveIndex(store, indexWord);

@@ -91,9 +91,9 @@ export const AGENT_SLOT: Structure = {
     row(SLOT_SCRATCH, "scratch", "ref", "owner", "scratch block for paths and small copies, or 0"),
     row(SLOT_FLAGS, "flags", "u32", "owner", "bit 0: attached read-only"),
     row(SLOT_ATTACHED_AT, "attachedAt", "f64", "owner", "milliseconds since the epoch"),
-    row(SLOT_LOCK_WAITS, "lockWaits", "u32", "owner", "acquisitions that met contention"),
-    row(SLOT_PARKS, "parks", "u32", "owner", "times the agent parked"),
-    row(SLOT_WAITED_MS, "waitedMs", "f64", "owner", "milliseconds spent waiting for locks"),
+    row(SLOT_LOCK_WAITS, "lockWaits", "u32", "owner", "acquisitions that met contention, by all agents that had the slot"),
+    row(SLOT_PARKS, "parks", "u32", "owner", "times an agent in the slot parked"),
+    row(SLOT_WAITED_MS, "waitedMs", "f64", "owner", "milliseconds that agents in the slot waited for locks"),
     row(SLOT_OPERATION, "operation", "u32", "atomic", "lock held by the agent through an operation of several steps", 2),
     row(
       SLOT_PINS,

@@ -236,7 +236,8 @@ export const REGION_WORDS = REGION_AGENTS + TABLE_HEADER_WORDS;
 export const REGION: Structure = {
   name: "region",
   bytes: REGION_AGENTS * 4,
-  doc: "What a region of a shared memory begins with when an allocator has it for itself; the agent table follows, then the heap.",
+  doc:
+    "What a region of a shared memory begins with when an allocator has it for itself; the agent table follows, then the heap.",
   rows: [
     row(REGION_MAGIC, "magic", "bytes", "const", '"ExtMHeap"', 2),
     row(REGION_VERSION, "formatVersion", "u32", "const", "version of this format"),

@@ -22,16 +22,19 @@
   ;; -- Bytes ---------------------------------------------------------------------------------------------------------
 
   (func (export "copy") (param $to f64) (param $from f64) (param $bytes f64)
-    {stepAt $to}
+    {stepRead $from $bytes}
+    {stepWrite $to $bytes}
     (memory.copy {byte $to} {byte $from} {byte $bytes}))
 
   (func (export "fill") (param $at f64) (param $value i32) (param $bytes f64)
-    {stepAt $at}
+    {stepWrite $at $bytes}
     (memory.fill {byte $at} (local.get $value) {byte $bytes}))
 
   ;; Returns the sign of the first difference as memcmp does, 0 where there is none.
   (func (export "compare") (param $left f64) (param $right f64) (param $bytes f64) (result i32)
     (local $a {PTR}) (local $b {PTR}) (local $end {PTR})
+    {stepRead $left $bytes}
+    {stepRead $right $bytes}
     (local.set $a {byte $left})
     (local.set $b {byte $right})
     (local.set $end ({PTR}.add (local.get $a) {byte $bytes}))

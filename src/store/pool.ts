@@ -88,7 +88,10 @@ export class Pool implements Disposable {
   private constructor(agent: Agent) {
     this.agent = agent;
     this.heap = new Heap(agent, SUPER_WORDS);
-    this.allocator = { allocate: (n: number, a?: number) => this.heap.allocate(n, a), free: (a: number) => this.heap.free(a) };
+    this.allocator = {
+      allocate: (n: number, a?: number) => this.heap.allocate(n, a),
+      free: (a: number) => this.heap.free(a),
+    };
   }
 
   /**

@@ -39,6 +39,8 @@ export class Store {
   readonly names: Uint8Array;
   /** Word of the scratch for names. */
   readonly namesWord: number;
+  /** What debug level 3 found wrong under a lock, to be thrown once nothing is held. */
+  corruption: string | undefined;
 
   private constructor(agent: Agent, heap: Heap, scratchAddr: number) {
     this.agent = agent;

@@ -24,14 +24,11 @@ import {
   SLOT_INTENT_WORDS,
   SLOT_LEDGER,
   SLOT_LIVE,
-  SLOT_LOCK_WAITS,
-  SLOT_PARKS,
   SLOT_PIN_COUNT,
   SLOT_PINS,
   SLOT_SCRATCH,
   SLOT_STATE,
   SLOT_STATE_MASK,
-  SLOT_WAITED_MS,
   SLOT_WORDS,
   TABLE_CAPACITY,
   TABLE_HEADER_WORDS,
@@ -113,9 +110,6 @@ export class Agent {
       const { i32, f64 } = memory;
       i32[slotWord + SLOT_FLAGS] = this.readOnly ? 1 : 0;
       f64[(slotWord + SLOT_ATTACHED_AT) / 2] = Date.now();
-      i32[slotWord + SLOT_LOCK_WAITS] = 0;
-      i32[slotWord + SLOT_PARKS] = 0;
-      f64[(slotWord + SLOT_WAITED_MS) / 2] = 0;
       this.slot = slot;
       this.slotWord = slotWord;
       this.state = state;

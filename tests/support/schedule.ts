@@ -7,8 +7,9 @@
  * sleep sets, which is exhaustive; with a bound on preemptions, its bounded form (Coons, Musuvathi and McKinley, OOPSLA
  * 2013).
  *
- * Not seen by the scheduler: plain accesses through views. They belong to one thread, or are guarded; what a test asserts
- * about them it reads and writes through `thread.wasm`. Memory is sequentially consistent here: that fences are where
+ * Plain accesses through views are scheduled only with `plain: true`; otherwise they go with the step before them, which
+ * is enough where they are guarded by a lock. What a test itself marks and asserts it loads and stores through
+ * `thread.wasm`. A copy is one step. Memory is sequentially consistent here: that fences are where
  * they must be on weaker processors is not checked.
  *
  * @module
@@ -50,6 +51,8 @@ export interface ScheduleOptions {
   readonly steps?: number;
   /** Fails where more executions would be needed; 200,000 by default. */
   readonly executions?: number;
+  /** Also schedules plain accesses through the views, word by word, and copies in and out: for unlocked reads. */
+  readonly plain?: boolean;
   /** Changes the text of the intrinsics: to plant a fault. */
   readonly mutate?: (source: string) => string;
   /** Runs only this schedule: the threads by step, as printed with a failure. */
@@ -141,6 +144,7 @@ export async function findFailure(options: ScheduleOptions): Promise<Exploration
             name,
             data,
             tuning: options.tuning ?? {},
+            plain: options.plain ?? false,
           } satisfies ThreadStart,
         );
       })
@@ -231,19 +235,22 @@ function markRaces(steps: readonly Step[], nodes: readonly Node[], bound: number
   const ordinal: number[] = [];
   const counts = new Array<number>(MAXIMUM_THREADS).fill(0);
   const byWord = new Map<number, number[]>();
-  const timeouts: number[] = [];
+  /** Steps that depend on more than those on one word: timeouts, and those that touch several words. */
+  const wide: number[] = [];
   for (let i = 0; i < steps.length; i++) {
-    const { thread, word, kind, cause, timeouts: timeoutChoices } = steps[i]!;
+    const step = steps[i]!;
+    const { thread, word, span, kind, cause } = step;
+    const isWide = kind === Kind.TIMEOUT || span > 1;
     const clock = clocks[thread]!;
-    if (kind === Kind.TIMEOUT && (timeoutChoices & (1 << thread)) === 0) {
+    if (kind === Kind.TIMEOUT && (step.timeouts & (1 << thread)) === 0) {
       // It fired because nothing else could run: it comes after all else in every equivalent execution.
       for (const other of clocks) merge(clock, other);
     }
-    const earlier = kind === Kind.TIMEOUT ? undefined : byWord.get(word) ?? [];
+    const earlier = isWide ? undefined : byWord.get(word) ?? [];
     let raced = false;
     const consider = (j: number): void => {
       const other = steps[j]!;
-      if (other.thread === thread || !dependent(other.word, other.kind, word, kind)) return;
+      if (other.thread === thread || !dependent(other, step)) return;
       const known = clock[other.thread]! >= ordinal[j]!;
       if (!known && !raced) {
         raced = true;
@@ -261,17 +268,17 @@ function markRaces(steps: readonly Step[], nodes: readonly Node[], bound: number
     else {
       // Newest first: only the last race of each step is reversed, the others follow from the executions that this gives.
       let e = earlier.length - 1;
-      let t = timeouts.length - 1;
+      let t = wide.length - 1;
       while (e >= 0 || t >= 0) {
-        if (t < 0 || (e >= 0 && earlier[e]! > timeouts[t]!)) consider(earlier[e--]!);
-        else consider(timeouts[t--]!);
+        if (t < 0 || (e >= 0 && earlier[e]! > wide[t]!)) consider(earlier[e--]!);
+        else consider(wide[t--]!);
       }
     }
     if (cause >= 0) merge(clock, after[cause]!);
     ordinal.push(++counts[thread]!);
     clock[thread] = counts[thread]!;
     after.push(clock.slice());
-    if (kind === Kind.TIMEOUT) timeouts.push(i);
+    if (isWide) wide.push(i);
     else if (kind < Kind.LOCAL) {
       if (earlier!.length === 0) byWord.set(word, earlier!);
       earlier!.push(i);
@@ -336,8 +343,8 @@ function execute(
 
 function trace(steps: readonly Step[], options: ScheduleOptions): string {
   const nameWord = options.nameWord ?? ((word: number) => `word ${word}`);
-  return steps.map(({ thread, word, kind }, k) => {
-    const what = kind >= Kind.LOCAL ? "" : ` ${nameWord(word)}`;
+  return steps.map(({ thread, word, span, kind }, k) => {
+    const what = kind >= Kind.LOCAL ? "" : ` ${nameWord(word)}${span > 1 ? ` and ${span - 1} more` : ""}`;
     return `${String(k).padStart(5)}  ${"            ".repeat(thread)}${thread}: ${KIND_NAMES[kind]}${what}`;
   }).join("\n");
 }

@@ -52,10 +52,11 @@ const T_CAUSE = 7;
 const T_COMMAND = 8;
 const T_TEXT_BYTES = 9;
 const T_SPINS = 10;
+const T_SPAN = 11;
 
 const PLAN_FIRST = 256;
 const LOG_FIRST: number = PLAN_FIRST + MAXIMUM_STEPS;
-const LOG_WORDS = 7;
+const LOG_WORDS = 8;
 const TEXT_FIRST: number = LOG_FIRST + MAXIMUM_STEPS * LOG_WORDS;
 /** Bytes of a thread's result or error. */
 const TEXT_BYTES = 16384;
@@ -64,14 +65,20 @@ const CONTROL_WORDS: number = TEXT_FIRST + MAXIMUM_THREADS * TEXT_BYTES / 4;
 /** Never ends: deadline of a thread parked without a timeout. */
 const NEVER = -1;
 
-/** One step of an execution. */
-export interface Step {
-  /** Who made it. */
-  readonly thread: number;
-  /** The word it touched. */
+/** What a step touches. */
+export interface Touch {
+  /** The first word, as an unsigned index. */
   readonly word: number;
+  /** How many words. */
+  readonly span: number;
   /** See {@linkcode Kind}. */
   readonly kind: number;
+}
+
+/** One step of an execution. */
+export interface Step extends Touch {
+  /** Who made it. */
+  readonly thread: number;
   /** Bits of the threads that could have made a step instead. */
   readonly enabled: number;
   /** Bits of the threads whose next step had been explored already. */
@@ -86,10 +93,11 @@ export interface Step {
 export class ExecutionEnded extends Error {}
 
 /** Whether two steps of different threads do not commute. */
-export function dependent(wordA: number, kindA: number, wordB: number, kindB: number): boolean {
-  if (kindA === Kind.TIMEOUT || kindB === Kind.TIMEOUT) return true;
-  if (kindA >= Kind.LOCAL || kindB >= Kind.LOCAL || wordA !== wordB) return false;
-  return kindA !== Kind.READ || kindB !== Kind.READ;
+export function dependent(a: Touch, b: Touch): boolean {
+  if (a.kind === Kind.TIMEOUT || b.kind === Kind.TIMEOUT) return true;
+  if (a.kind >= Kind.LOCAL || b.kind >= Kind.LOCAL) return false;
+  if (a.word >= b.word + b.span || b.word >= a.word + a.span) return false;
+  return a.kind !== Kind.READ || b.kind !== Kind.READ;
 }
 
 /** The control words. */
@@ -155,6 +163,7 @@ export class Control {
       words[at + T_TEXT_BYTES] = -1;
       words[at + T_GATE] = 0;
       words[at + T_SPINS] = 0;
+      words[at + T_SPAN] = 1;
     }
   }
 
@@ -189,6 +198,7 @@ export class Control {
         sleeping: words[at + 4]!,
         cause: words[at + 5]!,
         timeouts: words[at + 6]!,
+        span: words[at + 7]!,
       });
     }
     return steps;
@@ -237,11 +247,12 @@ export class Control {
   }
 
   /** Lets the scheduler choose; returns when this thread may make the step. */
-  step(thread: number, word: number, kind: number): void {
+  step(thread: number, word: number, kind: number, span = 1): void {
     if (this.#words[ACTIVE] !== 1) return;
     const at = this.#at(thread);
     if (this.#words[END] !== End.RUNNING) throw new ExecutionEnded();
     this.#words[at + T_WORD] = word;
+    this.#words[at + T_SPAN] = span;
     this.#words[at + T_KIND] = kind === Kind.YIELD ? Kind.LOCAL : kind;
     this.#words[at + T_CAUSE] = -1;
     this.#words[at + T_STATUS] = kind === Kind.YIELD ? Status.YIELDED : Status.READY;
@@ -254,6 +265,7 @@ export class Control {
     const words = this.#words;
     const at = this.#at(thread);
     words[at + T_WORD] = word;
+    words[at + T_SPAN] = 1;
     words[at + T_KIND] = Kind.LOCAL;
     words[at + T_STATUS] = Status.PARKED;
     words[at + T_DEADLINE] = timeoutMs < 1e9 ? this.nowMs + Math.ceil(timeoutMs) : NEVER;
@@ -377,6 +389,7 @@ export class Control {
     if (words[at + T_SPINS] === 1) words[NOW_MS]!++;
     const word = words[at + T_WORD]!;
     const kind = words[at + T_KIND]!;
+    const step: Touch = { word, kind, span: words[at + T_SPAN]! };
     const log = LOG_FIRST + k * LOG_WORDS;
     words[log] = next;
     words[log + 1] = word;
@@ -385,6 +398,7 @@ export class Control {
     words[log + 4] = words[SLEEPING]!;
     words[log + 5] = words[at + T_CAUSE]!;
     words[log + 6] = timeouts;
+    words[log + 7] = step.span;
     words[STEPS] = k + 1;
     if (k + 1 >= words[PLAN_LENGTH]!) {
       // Sleep sets (Godefroid): what was explored from here stays explored until a step that it does not commute with.
@@ -392,7 +406,12 @@ export class Control {
       for (let thread = 0; thread < threads; thread++) {
         if ((sleeping & (1 << thread)) === 0) continue;
         const other = this.#at(thread);
-        if (thread === next || dependent(word, kind, words[other + T_WORD]!, words[other + T_KIND]!)) {
+        const pending: Touch = {
+          word: words[other + T_WORD]!,
+          kind: words[other + T_KIND]!,
+          span: words[other + T_SPAN]!,
+        };
+        if (thread === next || dependent(step, pending)) {
           sleeping &= ~(1 << thread);
         }
       }

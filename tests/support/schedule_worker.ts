@@ -41,6 +41,71 @@ export interface ThreadStart {
   readonly data: unknown;
   /** How waiters wait. */
   readonly tuning: Partial<LockTuning>;
+  /** Whether plain accesses are scheduled. */
+  readonly plain: boolean;
+}
+
+/** A typed array whose elements are read and written by steps; its methods are not. */
+function scheduledView<T extends Int32Array | Float64Array>(
+  view: T,
+  touch: (index: number, writes: boolean) => void,
+): T {
+  return new Proxy(view, {
+    get(target, key) {
+      const index = typeof key === "string" ? Number(key) : NaN;
+      if (Number.isInteger(index)) {
+        touch(index, false);
+        return target[index];
+      }
+      const value = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+    set(target, key, value) {
+      touch(Number(key), true);
+      target[Number(key)] = value;
+      return true;
+    },
+  });
+}
+
+/** A memory whose plain accesses are scheduled. */
+class PlainScheduledMemory extends SharedMemory {
+  readonly #control: Control;
+  readonly #thread: number;
+
+  constructor(memory: WebAssembly.Memory, wasm: Intrinsics, control: Control, thread: number) {
+    super(memory, wasm);
+    this.#control = control;
+    this.#thread = thread;
+    this.#wrap();
+  }
+
+  override refresh(): void {
+    super.refresh();
+    if (#control in this) this.#wrap();
+  }
+
+  override copyOut(to: Uint8Array, toOffset: number, addr: number, bytes: number): void {
+    this.#touch(addr, bytes, Kind.READ);
+    super.copyOut(to, toOffset, addr, bytes);
+  }
+
+  override copyIn(addr: number, from: Uint8Array, fromOffset: number, bytes: number): void {
+    this.#touch(addr, bytes, Kind.WRITE);
+    super.copyIn(addr, from, fromOffset, bytes);
+  }
+
+  #wrap(): void {
+    const touch = (word: number, span: number, writes: boolean) =>
+      this.#control.step(this.#thread, word, writes ? Kind.WRITE : Kind.READ, span);
+    this.i32 = scheduledView(this.i32, (index, writes) => touch(index, 1, writes));
+    this.f64 = scheduledView(this.f64, (index, writes) => touch(index * 2, 2, writes));
+  }
+
+  #touch(addr: number, bytes: number, kind: number): void {
+    const word = Math.floor(addr / 4);
+    if (bytes > 0) this.#control.step(this.#thread, word, kind, Math.ceil((addr + bytes) / 4) - word);
+  }
 }
 
 const scope = self as unknown as {
@@ -62,10 +127,15 @@ scope.onmessage = async (event) => {
       extmemfs: {
         memory: start.memory,
         step: (word: number, writes: number) => control.step(index, word, writes === 0 ? Kind.READ : Kind.WRITE),
+        stepRange: (addr: number, bytes: number, writes: number) => {
+          const word = Math.floor(addr / 4);
+          if (bytes <= 0) return;
+          control.step(index, word, writes === 0 ? Kind.READ : Kind.WRITE, Math.ceil((addr + bytes) / 4) - word);
+        },
         wait: (word: number, expected: number, timeoutMs: number) => {
           if (!control.active) throw new Error("a thread waits while it prepares");
           control.step(index, word, Kind.WAIT);
-          return memory.i32[word >>> 0] === expected ? control.park(index, word, timeoutMs) : 1;
+          return words[word] === expected ? control.park(index, word, timeoutMs) : 1;
         },
         notify: (word: number, count: number) => {
           if (!control.active) return 0;
@@ -74,7 +144,10 @@ scope.onmessage = async (event) => {
         },
       },
     }).exports as unknown as Intrinsics;
-    const memory = new SharedMemory(start.memory, wasm);
+    const words = new Int32Array(start.memory.buffer);
+    const memory = start.plain
+      ? new PlainScheduledMemory(start.memory, wasm, control, index)
+      : new SharedMemory(start.memory, wasm);
     const thread: ScheduledThread = { index, memory, wasm, data: start.data };
     const loaded = await import(start.module) as Record<string, ThreadFunction>;
     const prepare = loaded[start.name];

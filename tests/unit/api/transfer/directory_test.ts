@@ -69,6 +69,20 @@ Deno.test("importDirectory() and exportDirectory() give back the same tree", asy
   host.chmodSync(`${target.path}/new/deep/sealed`, 0o755);
 });
 
+Deno.test("importDirectory() and exportDirectory() keep the times and mode of a directory of thousands of entries", async () => {
+  using source = temporaryDirectory();
+  using target = temporaryDirectory();
+  host.mkdirSync(`${source.path}/many`);
+  for (let index = 0; index < 2000; index++) writeFile(host, `${source.path}/many/${index}`, "");
+  host.chmodSync(`${source.path}/many`, 0o2751);
+  host.utimesSync(`${source.path}/many`, 1_000_000_000, 1_000_000_001);
+  using fs = openFileSystem();
+  await importDirectory(fs, source.path, { into: "/in" });
+  assertEquals(fs.statSync("/in/many").mtimeMs, 1_000_000_001_000);
+  await exportDirectory(fs, `${target.path}/out`, { from: "/in" });
+  assertEquals(describeTree(`${target.path}/out`, host), describeTree(source.path, host));
+});
+
 Deno.test("importDirectory() takes a file URL and keeps the root's own mode only where it made the root", async () => {
   using source = temporaryDirectory();
   writeFile(host, `${source.path}/f`, "1");
