@@ -83,7 +83,9 @@ async function run(options: Options): Promise<Report> {
     const start = performance.now();
     try {
       const result = await work(progress);
-      phases.push({ name, ...size(result), seconds: (performance.now() - start) / 1000 });
+      const seconds = (performance.now() - start) / 1000;
+      const { files, bytes } = size(result);
+      phases.push({ name, files, bytes, seconds });
       return result;
     } finally {
       progress.stop();
@@ -92,8 +94,7 @@ async function run(options: Options): Promise<Report> {
 
   const directory = options.directory ?? await provideSampleTree((message) => console.error(message));
   assertReadableDirectory(directory);
-  const { maximumBytes } = options;
-  using fs = FileSystem.create(maximumBytes === undefined ? {} : { maximumBytes });
+  using fs = createFileSystem(options.maximumBytes);
 
   const imported = await phase("import", (progress) =>
     fs.importDirectory(directory, {
@@ -146,6 +147,16 @@ async function run(options: Options): Promise<Report> {
     locks: { waits: stats.lockWaits, parks: stats.parks, waitedMs: stats.waitedMs },
     compared: { files: compared.files, bytes: compared.bytes },
   };
+}
+
+/** Creates the filesystem; beyond 4 GiB the memory needs 64-bit addresses. */
+function createFileSystem(maximumBytes: number | undefined): FileSystem {
+  if (maximumBytes === undefined) return FileSystem.create();
+  try {
+    return FileSystem.create({ maximumBytes, address: maximumBytes > 2 ** 32 ? "i64" : "i32" });
+  } catch (error) {
+    throw new DemoError((error as Error).message);
+  }
 }
 
 /** Says in one line what is wrong with a DIR that cannot be loaded. */

@@ -10,8 +10,8 @@ import type { WorkerReport } from "./plan.ts";
 export interface Phase {
   readonly name: string;
   /** Files and bytes that went through; absent where the phase has none. */
-  readonly files?: number;
-  readonly bytes?: number;
+  readonly files?: number | undefined;
+  readonly bytes?: number | undefined;
   readonly seconds: number;
 }
 
@@ -96,7 +96,7 @@ export function renderReport(report: Report): string {
     "",
     `pool        ${megabytes(footprintBytes)} MB in use for ${megabytes(liveBytes)} MB live (${factor} x), ` +
     `${megabytes(poolBytes)} MB of memory`,
-    `lock waits  ${count(waits)}, ${count(parks)} of them parked; ${waitedMs.toFixed(1)} ms in all`,
+    `lock waits  ${count(waits)}, with ${count(parks)} parks, ${waitedMs.toFixed(1)} ms in all`,
     "",
     `Every byte is right: ${count(report.files)} hashes match the files on disk, the log and the pool are whole, ` +
     `and the tree came back the same.`,

@@ -66,7 +66,8 @@ export async function verifyHashes(
  * @throws {DemoError} With the first line that is wrong.
  */
 export function verifyLog(fs: FileSystem, results: readonly Result[]): number {
-  const lines = fs.readFileSync(LOG, "utf8").split(/(?<=\n)/);
+  // Each with its line feed, so that a last line without one is seen.
+  const lines = fs.readFileSync(LOG, "utf8").match(/[^\n]*\n|[^\n]+$/g) ?? [];
   const seen = new Set<string>();
   let alternations = 0;
   let lastWorker: number | undefined;

@@ -110,6 +110,7 @@ export class Home {
   #choose(): void {
     const agent = this.#agent;
     const count = agent.wasm.load(this.#headerWord + HEAP_ARENA_COUNT);
+    agent.memory.sync(agent.pagesWord);
     let index = -1;
     for (let step = 1; step < count && index < 0; step++) {
       const candidate = (this.index + step) % count;

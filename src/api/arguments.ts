@@ -4,7 +4,8 @@
  * @module
  */
 import { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } from "../file/flags.ts";
-import { rangeError, typeError, valueError } from "./errors.ts";
+import { decodeName } from "../names/text.ts";
+import { codedTypeError, rangeError, typeError, valueError } from "./errors.ts";
 
 /** A path: text, a `file:` URL, or UTF-8 bytes. */
 export type PathLike = string | URL | Uint8Array;
@@ -42,15 +43,26 @@ const FLAGS: Readonly<Record<string, number>> = {
 export function toPath(value: PathLike, name = "path"): string {
   let path: string;
   if (typeof value === "string") path = value;
-  else if (value instanceof Uint8Array) path = new TextDecoder().decode(Uint8Array.from(value));
-  else if (value instanceof URL) {
-    if (value.protocol !== "file:") {
-      throw Object.assign(new TypeError("The URL must be of scheme file"), { code: "ERR_INVALID_URL_SCHEME" });
-    }
-    path = decodeURIComponent(value.pathname);
-  } else throw typeError(name, "of type string or an instance of Buffer or URL", value);
+  else if (value instanceof Uint8Array) path = decodeName(Uint8Array.from(value));
+  else if (value instanceof URL) path = toUrlPath(value);
+  else throw typeError(name, "of type string or an instance of Buffer or URL", value);
   if (path.includes("\0")) throw valueError(name, value, "must be a string, Uint8Array, or URL without null bytes");
   return path;
+}
+
+function toUrlPath(url: URL): string {
+  if (url.protocol !== "file:") throw codedTypeError("ERR_INVALID_URL_SCHEME", "The URL must be of scheme file");
+  if (url.hostname !== "") {
+    throw codedTypeError("ERR_INVALID_FILE_URL_HOST", `File URL host must be "localhost" or empty on linux`);
+  }
+  if (/%2f/i.test(url.pathname)) {
+    throw codedTypeError("ERR_INVALID_FILE_URL_PATH", "File URL path must not include encoded / characters");
+  }
+  try {
+    return decodeURIComponent(url.pathname);
+  } catch {
+    throw codedTypeError("ERR_INVALID_FILE_URL_PATH", "File URL path must be percent-encoded UTF-8");
+  }
 }
 
 /** Checks a descriptor. */
@@ -95,12 +107,34 @@ export function toInteger(
   return value;
 }
 
-/** Converts a time to milliseconds since the epoch. */
-export function toTimeMs(value: TimeLike, name: string): number {
-  if (value instanceof Date) return value.getTime();
-  if (typeof value === "string" && value.trim() !== "" && !Number.isNaN(+value)) return +value * 1000;
+/** Converts the mode of `access` or `copyFile`: a number, of which a fraction is cut off; nothing stands for 0. */
+export function toBits(value: number | null | undefined, maximum: number): number {
+  if (value === null || value === undefined) return 0;
+  if (typeof value !== "number") throw typeError("mode", "of type number", value);
+  if (!Number.isFinite(value)) throw rangeError("mode", "a finite number", value);
+  return toInteger(Math.trunc(value), "mode", 0, maximum);
+}
+
+/** Checks a flag of an options object. */
+export function toBoolean(value: boolean, name: string): boolean {
+  if (typeof value !== "boolean") throw typeError(name, "of type boolean", value);
+  return value;
+}
+
+/**
+ * Converts a time to milliseconds since the epoch. A negative number, or infinity in a text, stands for now; a date that is
+ * none for NaN: the time stays as it is.
+ */
+export function toTimeMs(value: TimeLike, name = "time"): number {
+  if (typeof value === "string" && !Number.isNaN(+value)) return Number.isFinite(+value) ? +value * 1000 : Date.now();
   if (typeof value === "number" && Number.isFinite(value)) return value < 0 ? Date.now() : value * 1000;
+  if (value instanceof Date) return value.getTime();
   throw typeError(name, "an instance of Date or of type number, Time in seconds", value);
+}
+
+/** Whether a time in milliseconds is one that 64 bits of seconds can hold. */
+export function isTime(ms: number): boolean {
+  return !(Math.abs(ms) >= 2 ** 63 * 1000);
 }
 
 /** The bytes of a caller's buffer, without a copy. */
@@ -132,7 +166,7 @@ export function toPosition(value: number | bigint | null | undefined, length: nu
 
 /** Checks an options object, or an encoding in its place. */
 export function toOptions<T extends object>(value: T | string | null | undefined): Partial<T> & { encoding?: string } {
-  if (value === null || value === undefined) return {};
+  if (value === null || value === undefined || typeof value === "function") return {};
   if (typeof value === "string") return { encoding: value } as Partial<T> & { encoding?: string };
   if (typeof value !== "object") throw typeError("options", "of type string or an instance of Object", value);
   return value as Partial<T> & { encoding?: string };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { valueError } from "./errors.ts";
+import { codedError, valueError } from "./errors.ts";
 
 /** Names of encodings, as Node knows them. */
 export type Encoding =
@@ -26,7 +26,7 @@ const CHUNK = 8192;
 
 /** Checks an encoding's name; `buffer` and undefined stand for none. */
 export function toEncoding(value: string | null | undefined, name = "encoding"): Encoding | undefined {
-  if (value === undefined || value === null || value === "buffer") return undefined;
+  if (value === undefined || value === null || value === "buffer" || value === "") return undefined;
   switch (typeof value === "string" ? value.toLowerCase() : value) {
     case "utf8":
     case "utf-8":
@@ -61,8 +61,27 @@ function characters(bytes: Uint8Array, mask: number): string {
   return text;
 }
 
+/** Gives a text that a call returns in the encoding that was asked for: UTF-8 unless told, `buffer` for bytes. */
+export function inEncoding(text: string, encoding: string | null | undefined): string | Uint8Array<ArrayBuffer> {
+  if (encoding === undefined || encoding === null || encoding === "" || encoding === "utf8") return text;
+  const known = toEncoding(encoding);
+  const bytes = encoder.encode(text);
+  return known === undefined ? bytes : decode(bytes, known);
+}
+
 /** Decodes private bytes. */
 export function decode(bytes: Uint8Array<ArrayBuffer>, encoding: Encoding): string {
+  try {
+    return decodeAll(bytes, encoding);
+  } catch (cause) {
+    throw Object.assign(
+      codedError("ERR_STRING_TOO_LONG", `Cannot create a string from ${bytes.length} bytes of ${encoding}`),
+      { cause },
+    );
+  }
+}
+
+function decodeAll(bytes: Uint8Array<ArrayBuffer>, encoding: Encoding): string {
   switch (encoding) {
     case "latin1":
     case "binary":

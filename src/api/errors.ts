@@ -20,8 +20,10 @@ export interface SystemError extends Error {
   dest?: string;
 }
 
-/** Makes a system error from a negative errno. */
+/** Makes a system error from a negative errno. Paths are told as they were understood: as what UTF-8 can say. */
 export function systemError(errno: number, syscall: string, path?: string, dest?: string): SystemError {
+  path = path?.toWellFormed();
+  dest = dest?.toWellFormed();
   const [code, message] = ERRNO_TEXT.get(-errno) ?? [`E${-errno}`, "unknown error"];
   let text = `${code}: ${message}, ${syscall}`;
   if (path !== undefined) text += ` '${path}'`;
@@ -69,6 +71,11 @@ export function valueError(name: string, value: unknown, reason = "is invalid"):
 /** Any other error with a code. */
 export function codedError(code: string, message: string): Error {
   return coded(new Error(message), code);
+}
+
+/** Any other error of an argument, with a code. */
+export function codedTypeError(code: string, message: string): TypeError {
+  return coded(new TypeError(message), code);
 }
 
 function numberText(value: unknown): string {

@@ -6,7 +6,7 @@
  *
  * @module
  */
-// ALLOC
+import { Allocator } from "../alloc/allocator.ts";
 import { Heap } from "../alloc/heap.ts";
 import { TABLE_CAPACITY } from "../layout/agent_table.ts";
 import { COMPATIBILITY_HASH } from "../layout/compatibility.ts";
@@ -81,17 +81,14 @@ export class Pool implements Disposable {
   /** The heap, as this agent uses it. Its functions return errnos; {@linkcode Pool.allocator} throws. */
   readonly heap: Heap;
   /** The allocator over the pool. */
-  readonly allocator: any;
+  readonly allocator: Allocator;
   #detached = false;
 
   /** @param agent an agent of this pool, attached */
   private constructor(agent: Agent) {
     this.agent = agent;
     this.heap = new Heap(agent, SUPER_WORDS);
-    this.allocator = {
-      allocate: (n: number, a?: number) => this.heap.allocate(n, a),
-      free: (a: number) => this.heap.free(a),
-    };
+    this.allocator = new Allocator(this.heap);
   }
 
   /**

@@ -109,3 +109,18 @@ Deno.test("exploreSchedules() reports a thread that never ends", async () => {
   assert(failure !== undefined);
   assertStringIncludes(failure.message, "no end after 100 steps");
 });
+
+Deno.test("exploreSchedules({ plain: true }) schedules plain accesses", async () => {
+  const run = async (data: string) => {
+    const seen = new Set<number>();
+    await exploreSchedules({
+      memory: createLockMemory(),
+      threads: [{ module: MODULE, name: "versionedWriter" }, { module: MODULE, name: "versionedReader", data }],
+      plain: true,
+      check: (results) => void seen.add(results[1] as number),
+    });
+    return [...seen].sort();
+  };
+  assertEquals(await run("careful"), [-1, 0]);
+  assertEquals(await run("careless"), [-1, 0, 1]);
+});

@@ -65,3 +65,28 @@ export function spinner(thread: ScheduledThread): () => void {
     while (thread.wasm.load(WORDS[0]!) === 0);
   };
 }
+
+/** Version, then two words that change together. */
+const SEQLOCK: readonly number[] = [placeOf(2) / 4, placeOf(2) / 4 + 1, placeOf(2) / 4 + 2];
+
+/** Changes two words by plain stores under a version. */
+export function versionedWriter(thread: ScheduledThread): () => void {
+  const [version, first, second] = SEQLOCK as [number, number, number];
+  return () => {
+    thread.wasm.beginChange(version);
+    thread.memory.i32[first]! += 1;
+    thread.memory.i32[second]! += 1;
+    thread.wasm.endChange(version);
+  };
+}
+
+/** Reads both words by plain loads, and checks the version unless told not to. Returns the difference, or -1 to retry. */
+export function versionedReader(thread: ScheduledThread): () => number {
+  const [version, first, second] = SEQLOCK as [number, number, number];
+  return () => {
+    const before = thread.wasm.load(version);
+    const difference = Math.abs(thread.memory.i32[first]! - thread.memory.i32[second]!);
+    if ((before & 1) !== 0 || (thread.data !== "careless" && thread.wasm.fenceLoad(version) !== before)) return -1;
+    return difference;
+  };
+}
