@@ -204,7 +204,7 @@ export class Heap {
     const { i32 } = memory;
     const first = i32[this.headerWord + HEAP_FIRST];
     const top = i32[this.#arenas[0] + ARENA_TOP];
-    if (!(addr >= 0) || refOfBlock(block) < first || block >= blockOfRef(top)) {
+    if (!(block >= blockOfRef(first) && block < blockOfRef(top))) {
       return "lies outside of the heap's blocks";
     }
     if (this.#tagged(block) >= 0) return "";

@@ -52,6 +52,30 @@ export function toEncoding(value: string | null | undefined, name = "encoding"):
   }
 }
 
+/** The encoding of a text to write, by any value: what names none stands for UTF-8. */
+export function encodingOf(text: string, value: unknown): Encoding {
+  switch (typeof value === "string" ? value.toLowerCase() : value) {
+    case "latin1":
+    case "binary":
+    case "ascii":
+      return "latin1";
+    case "hex":
+      if (text.length % 2 !== 0) throw valueError("encoding", value, `is invalid for data of length ${text.length}`);
+      return "hex";
+    case "base64":
+      return "base64";
+    case "base64url":
+      return "base64url";
+    case "utf16le":
+    case "utf-16le":
+    case "ucs2":
+    case "ucs-2":
+      return "utf16le";
+    default:
+      return "utf8";
+  }
+}
+
 function characters(bytes: Uint8Array, mask: number): string {
   let text = "";
   for (let at = 0; at < bytes.length; at += CHUNK) {

@@ -78,6 +78,11 @@ export function codedTypeError(code: string, message: string): TypeError {
   return coded(new TypeError(message), code);
 }
 
+/** Any other error of a size, with a code. */
+export function codedRangeError(code: string, message: string): RangeError {
+  return coded(new RangeError(message), code);
+}
+
 function numberText(value: unknown): string {
   if (typeof value === "number" && Number.isInteger(value) && Math.abs(value) > 2 ** 32) return grouped(String(value));
   if (typeof value === "bigint") {

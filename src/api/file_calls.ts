@@ -1,5 +1,5 @@
 /**
- * The node:fs-shaped calls on descriptors, and on whole files.
+ * The node:fs-shaped calls on descriptors.
  *
  * @module
  */
@@ -8,8 +8,9 @@ import * as data from "../file/data.ts";
 import type { OpenFile } from "../file/descriptors.ts";
 import { close, open } from "../file/open.ts";
 import { changeDescriptor, Metadata, type MetadataChange, statDescriptor } from "../file/metadata.ts";
-import { EBADF, EISDIR } from "../layout/errno.ts";
+import { EBADF, EINVAL } from "../layout/errno.ts";
 import {
+  isTime,
   type PathLike,
   type TimeLike,
   toBytes,
@@ -17,12 +18,11 @@ import {
   toFlags,
   toInteger,
   toMode,
-  toOptions,
   toPath,
   toPosition,
   toTimeMs,
 } from "./arguments.ts";
-import { decode, encode, type Encoding, toEncoding } from "./encoding.ts";
+import { encode, encodingOf } from "./encoding.ts";
 import { rangeError, systemError, typeError, valueError } from "./errors.ts";
 import { BigIntStats, Stats } from "./stats.ts";
 
@@ -34,28 +34,6 @@ export interface ReadWriteOptions {
   readonly length?: number;
   /** Position in the file; null for the current one, which then moves. Default null. */
   readonly position?: number | bigint | null;
-}
-
-/** Options of calls that return a text or bytes. */
-export interface EncodingOptions {
-  /** Encoding of the text; none for bytes. */
-  readonly encoding?: Encoding | "buffer" | null;
-}
-
-/** Options of `readFileSync`. */
-export interface ReadFileOptions extends EncodingOptions {
-  /** How the file is opened. Default `r`. */
-  readonly flag?: string | number;
-}
-
-/** Options of `writeFileSync` and `appendFileSync`. */
-export interface WriteFileOptions extends EncodingOptions {
-  /** How the file is opened. Default `w`, or `a` to append. */
-  readonly flag?: string | number;
-  /** Permissions of a file that is created. Default 0o666, less the umask. */
-  readonly mode?: number | string;
-  /** Accepted for Node's sake: memory has nothing to flush. */
-  readonly flush?: boolean;
 }
 
 /** Options of calls that return metadata. */
@@ -71,7 +49,8 @@ export const FALLOC_FL_KEEP_SIZE = 1;
 export class FileCalls {
   /** The state of this agent's operations; not for users. */
   protected readonly context: Context;
-  readonly #metadata = new Metadata();
+  /** Where metadata are read into; not for users. */
+  protected readonly found: Metadata = new Metadata();
 
   /** @param context the state of the agent's operations */
   protected constructor(context: Context) {
@@ -86,10 +65,11 @@ export class FileCalls {
    */
   openSync(path: PathLike, flags: string | number = "r", mode: number | string = 0o666): number {
     const text = toPath(path);
-    return this.#open(text, toFlags(flags), toMode(mode, "mode", 0o666));
+    return this.openPath(text, toFlags(flags), toMode(mode, "mode", 0o666));
   }
 
-  #open(path: string, flags: number, mode: number): number {
+  /** Opens a path that has been checked; not for users. */
+  protected openPath(path: string, flags: number, mode: number): number {
     const descriptor = open(this.context, path, flags, mode);
     if (descriptor < 0) throw systemError(descriptor, "open", path);
     return descriptor;
@@ -97,16 +77,23 @@ export class FileCalls {
 
   /** Closes a descriptor. */
   closeSync(fd: number): void {
-    const result = close(this.context, toDescriptor(fd));
-    if (result !== 0) throw systemError(result, "close");
+    const result = typeof fd === "number" ? close(this.context, fd) : -EBADF;
+    if (result !== 0) throw this.#noFile(fd, "close");
   }
 
-  #file(fd: number, syscall: string): OpenFile {
-    const file = this.context.descriptors.get(toDescriptor(fd));
-    if (file === undefined) throw systemError(-EBADF, syscall);
+  /** The open file of a descriptor; not for users. */
+  protected fileOf(fd: number, syscall: string): OpenFile {
+    const file = typeof fd === "number" ? this.context.descriptors.get(fd) : undefined;
+    if (file === undefined) throw this.#noFile(fd, syscall);
     const may = this.context.mayRead();
     if (may !== 0) throw systemError(may, syscall);
     return file;
+  }
+
+  /** The error of what is no descriptor, or none of an open file. */
+  #noFile(fd: number, syscall: string): Error {
+    toDescriptor(fd);
+    return systemError(this.context.mayRead() || -EBADF, syscall);
   }
 
   /**
@@ -121,35 +108,35 @@ export class FileCalls {
     length?: number | null,
     position?: number | bigint | null,
   ): number {
-    toDescriptor(fd);
     const bytes = toBytes(buffer);
-    if (length === undefined || (offset !== null && typeof offset === "object")) {
+    if (arguments.length <= 3 || typeof offset === "object") {
       if (offset !== undefined && typeof offset !== "object") {
         throw typeError("options", "of type object", offset);
       }
       const options: ReadWriteOptions = offset ?? {};
       offset = options.offset ?? 0;
-      length = options.length ?? bytes.length - offset;
-      position = options.position ?? null;
+      length = options.length === undefined ? bytes.length - offset : options.length;
+      position = options.position;
     }
-    const start = offset === undefined || offset === null ? 0 : toInteger(offset, "offset", 0);
-    const count = Math.trunc(length ?? 0) || 0;
+    const start = offset === undefined ? 0 : toInteger(offset, "offset", 0);
+    const count = toCount(length, bytes.length);
+    const at = toPosition(position, count);
     if (count === 0) return 0;
     if (bytes.length === 0) throw valueError("buffer", buffer, "is empty and cannot be written");
-    checkRange(start, count, bytes.length);
-    const at = toPosition(position, count);
-    const file = this.#file(fd, "read");
-    const read = data.read(this.context, file, bytes, start, count, at);
+    if (count < 0) throw rangeError("length", ">= 0", count);
+    if (start + count > bytes.length) throw rangeError("length", `<= ${bytes.length - start}`, count);
+    const read = data.read(this.context, this.fileOf(fd, "read"), bytes, start, count, at);
     if (read < 0) throw systemError(read, "read");
     return read;
   }
 
   /** Reads into several buffers, one after the other, as far as the file goes. Returns how many bytes in all. */
   readvSync(fd: number, buffers: readonly ArrayBufferView[], position?: number | null): number {
-    toDescriptor(fd);
     const list = toBuffers(buffers);
-    const file = this.#file(fd, "read");
-    let at = typeof position === "number" ? position : -1;
+    toDescriptor(fd);
+    if (list.length === 0) throw systemError(-EINVAL, "read");
+    const file = this.fileOf(fd, "read");
+    let at = toPlace(position);
     let total = 0;
     for (const bytes of list) {
       const read = data.read(this.context, file, bytes, 0, bytes.length, at);
@@ -164,6 +151,9 @@ export class FileCalls {
   /**
    * Writes a text, or bytes of any buffer, private or shared, at any offset: all of it or, with an error, nothing.
    *
+   * @param offset first byte of the buffer, or options; with a text, the position in the file
+   * @param length bytes; with a text, its encoding
+   * @param position where in the file; what is no integer stands for the current position, which then moves
    * @returns how many bytes were written.
    */
   writeSync(
@@ -171,55 +161,56 @@ export class FileCalls {
     buffer: ArrayBufferView | string,
     offset?: number | ReadWriteOptions | null,
     length?: number | string | null,
-    position?: number | bigint | null,
+    position?: number | null,
   ): number {
-    toDescriptor(fd);
     let bytes: Uint8Array;
     let start = 0;
     let count: number;
-    let at = -1;
+    let at: number;
     if (typeof buffer === "string") {
-      const encoding = toEncoding(typeof length === "string" ? length : undefined) ?? "utf8";
-      bytes = encode(buffer, encoding);
+      bytes = encode(buffer, encodingOf(buffer, length));
       count = bytes.length;
-      if (typeof offset === "number") at = offset;
+      at = toPlace(offset);
     } else {
       if (!ArrayBuffer.isView(buffer)) {
         throw typeError("buffer", "of type string or an instance of Buffer, TypedArray, or DataView", buffer);
       }
       bytes = toBytes(buffer);
-      if (offset !== null && typeof offset === "object") {
-        const options: ReadWriteOptions = offset;
-        offset = options.offset ?? 0;
-        length = options.length ?? bytes.length - offset;
-        position = options.position ?? null;
+      let place: unknown = position;
+      if (typeof offset === "object") {
+        const options: ReadWriteOptions = offset ?? {};
+        offset = options.offset;
+        length = options.length;
+        place = options.position;
       }
-      start = offset === undefined || offset === null ? 0 : toInteger(offset, "offset", 0);
+      if (offset !== undefined && offset !== null) start = toInteger(offset as number, "offset", 0);
       count = typeof length === "number" ? length : bytes.length - start;
       if (start > bytes.length) throw rangeError("offset", `<= ${bytes.length}`, start);
       if (count > bytes.length - start) throw rangeError("length", `<= ${bytes.length - start}`, count);
-      toInteger(count, "length", 0);
-      if (typeof position === "number" || typeof position === "bigint") at = Number(position);
+      if (!(count >= 0)) throw rangeError("length", ">= 0", count);
+      if (!Number.isInteger(count)) throw rangeError("length", "an integer", count);
+      at = toPlace(place);
     }
-    const file = this.#file(fd, "write");
-    const written = data.write(this.context, file, bytes, start, count, at < 0 ? -1 : at);
+    const written = data.write(this.context, this.fileOf(fd, "write"), bytes, start, count, at);
     if (written < 0) throw systemError(written, "write");
     return written;
   }
 
   /** Writes several buffers, one after the other, as one write. Returns how many bytes in all. */
   writevSync(fd: number, buffers: readonly ArrayBufferView[], position?: number | null): number {
-    toDescriptor(fd);
     const list = toBuffers(buffers);
     if (list.length === 0) return 0;
-    return this.writeSync(fd, concat(list), 0, undefined, typeof position === "number" ? position : null);
+    const file = this.fileOf(fd, "write");
+    const bytes = concat(list);
+    const written = data.write(this.context, file, bytes, 0, bytes.length, toPlace(position));
+    if (written < 0) throw systemError(written, "write");
+    return written;
   }
 
   /** Changes the length of an open file; what is added reads as zero. */
-  ftruncateSync(fd: number, length: number | null = 0): void {
-    toDescriptor(fd);
-    const size = Math.max(0, toInteger(length ?? 0, "len"));
-    const result = data.truncate(this.context, this.#file(fd, "ftruncate"), size);
+  ftruncateSync(fd: number, length: number = 0): void {
+    const size = Math.max(0, toInteger(length, "len"));
+    const result = data.truncate(this.context, this.fileOf(fd, "ftruncate"), size);
     if (result !== 0) throw systemError(result, "ftruncate");
   }
 
@@ -229,11 +220,10 @@ export class FileCalls {
    * @param mode 0, or {@linkcode FALLOC_FL_KEEP_SIZE}
    */
   fallocateSync(fd: number, mode: number, offset: number, length: number): void {
-    toDescriptor(fd);
     toInteger(mode, "mode", 0, FALLOC_FL_KEEP_SIZE);
     toInteger(offset, "offset", 0);
     toInteger(length, "length", 1);
-    const file = this.#file(fd, "fallocate");
+    const file = this.fileOf(fd, "fallocate");
     const result = data.allocate(this.context, file, offset, length, mode === FALLOC_FL_KEEP_SIZE);
     if (result !== 0) throw systemError(result, "fallocate");
   }
@@ -243,25 +233,25 @@ export class FileCalls {
   fstatSync(fd: number, options: StatOptions & { bigint: true }): BigIntStats;
   fstatSync(fd: number, options?: StatOptions): Stats | BigIntStats;
   fstatSync(fd: number, options?: StatOptions): Stats | BigIntStats {
-    const result = statDescriptor(this.context, toDescriptor(fd), this.#metadata);
+    this.fileOf(fd, "fstat");
+    const result = statDescriptor(this.context, fd, this.found);
     if (result !== 0) throw systemError(result, "fstat");
-    return options?.bigint === true ? new BigIntStats(this.#metadata) : new Stats(this.#metadata);
+    return options?.bigint === true ? new BigIntStats(this.found) : new Stats(this.found);
   }
 
   #change(fd: number, syscall: string, changes: MetadataChange): void {
-    const result = changeDescriptor(this.context, toDescriptor(fd), changes);
+    this.fileOf(fd, syscall);
+    const result = changeDescriptor(this.context, fd, changes);
     if (result !== 0) throw systemError(result, syscall);
   }
 
   /** Changes permissions of an open file. */
   fchmodSync(fd: number, mode: number | string): void {
-    toDescriptor(fd);
     this.#change(fd, "fchmod", { permissions: toMode(mode, "mode") });
   }
 
   /** Changes the owner of an open file; -1 leaves an id as it is. */
   fchownSync(fd: number, uid: number, gid: number): void {
-    toDescriptor(fd);
     toInteger(uid, "uid", -1, 0xffff_ffff);
     toInteger(gid, "gid", -1, 0xffff_ffff);
     this.#change(fd, "fchown", { uid: uid | 0, gid: gid | 0 });
@@ -269,111 +259,32 @@ export class FileCalls {
 
   /** Changes access and modification time of an open file. */
   futimesSync(fd: number, atime: TimeLike, mtime: TimeLike): void {
-    toDescriptor(fd);
-    this.#change(fd, "futime", { atimeMs: toTimeMs(atime, "atime"), mtimeMs: toTimeMs(mtime, "mtime") });
+    const changes = { atimeMs: toTimeMs(atime, "atime"), mtimeMs: toTimeMs(mtime, "mtime") };
+    if (!isTime(changes.atimeMs) || !isTime(changes.mtimeMs)) throw systemError(-EINVAL, "futime");
+    this.#change(fd, "futime", changes);
   }
 
   /** Checks the descriptor; a write is visible to all agents when it returns, so that there is nothing to do. */
   fsyncSync(fd: number): void {
-    this.#file(fd, "fsync");
+    this.fileOf(fd, "fsync");
   }
 
   /** As {@linkcode FileCalls.fsyncSync}. */
   fdatasyncSync(fd: number): void {
-    this.#file(fd, "fdatasync");
-  }
-
-  /** Reads a whole file: bytes, or a text where an encoding is given. The contents are those of one moment. */
-  readFileSync(
-    path: PathLike | number,
-    options?: (ReadFileOptions & { encoding?: null | "buffer" }) | null,
-  ): Uint8Array<
-    ArrayBuffer
-  >;
-  readFileSync(path: PathLike | number, options: Encoding | (ReadFileOptions & { encoding: Encoding })): string;
-  readFileSync(
-    path: PathLike | number,
-    options?: Encoding | "buffer" | ReadFileOptions | null,
-  ): string | Uint8Array<ArrayBuffer>;
-  readFileSync(
-    path: PathLike | number,
-    options?: Encoding | "buffer" | ReadFileOptions | null,
-  ): string | Uint8Array<ArrayBuffer> {
-    const given = toOptions<ReadFileOptions>(options);
-    const encoding = toEncoding(given.encoding);
-    const opened = typeof path !== "number";
-    const fd = opened ? this.#open(toPath(path), toFlags(given.flag ?? "r"), 0o666) : toDescriptor(path);
-    try {
-      const bytes = this.#readWhole(this.#file(fd, "read"), opened);
-      return encoding === undefined ? bytes : decode(bytes, encoding);
-    } finally {
-      if (opened) close(this.context, fd);
-    }
-  }
-
-  #readWhole(file: OpenFile, fromStart: boolean): Uint8Array<ArrayBuffer> {
-    if (file.directory) throw systemError(-EISDIR, "read");
-    if (!file.readable) throw systemError(-EBADF, "read");
-    const start = fromStart ? 0 : file.position;
-    for (;;) {
-      const size = data.sizeOf(this.context.store, file);
-      if (size < 0) throw systemError(size, "read");
-      const bytes = new Uint8Array(Math.max(0, size - start));
-      if (bytes.length === 0) return bytes;
-      const read = data.read(this.context, file, bytes, 0, bytes.length, start);
-      if (read < 0) throw systemError(read, "read");
-      // A file that became shorter between the two is shorter; one that became longer is read as it was.
-      if (!fromStart) file.position = start + read;
-      return read === bytes.length ? bytes : bytes.slice(0, read);
-    }
-  }
-
-  /** Writes a whole file, replacing what it held. */
-  writeFileSync(
-    path: PathLike | number,
-    contents: string | ArrayBufferView,
-    options?: Encoding | WriteFileOptions | null,
-  ): void {
-    this.#writeWhole(path, contents, options, "w");
-  }
-
-  /** Adds to the end of a file, creating it where it does not exist. */
-  appendFileSync(
-    path: PathLike | number,
-    contents: string | ArrayBufferView,
-    options?: Encoding | WriteFileOptions | null,
-  ): void {
-    this.#writeWhole(path, contents, options, "a");
-  }
-
-  #writeWhole(
-    path: PathLike | number,
-    contents: string | ArrayBufferView,
-    options: Encoding | WriteFileOptions | null | undefined,
-    fallback: string,
-  ): void {
-    const given = toOptions<WriteFileOptions>(options);
-    const encoding = toEncoding(given.encoding) ?? "utf8";
-    const opened = typeof path !== "number";
-    const flags = toFlags(given.flag ?? fallback);
-    if (typeof contents !== "string" && !ArrayBuffer.isView(contents)) {
-      throw typeError("data", "of type string or an instance of Buffer, TypedArray, or DataView", contents);
-    }
-    const bytes = typeof contents === "string" ? encode(contents, encoding) : toBytes(contents, "data");
-    const fd = opened ? this.#open(toPath(path), flags, toMode(given.mode, "mode", 0o666)) : toDescriptor(path);
-    try {
-      const written = data.write(this.context, this.#file(fd, "write"), bytes, 0, bytes.length, -1);
-      if (written < 0) throw systemError(written, "write");
-    } finally {
-      if (opened) close(this.context, fd);
-    }
+    this.fileOf(fd, "fdatasync");
   }
 }
 
-function checkRange(offset: number, length: number, room: number): void {
-  if (offset < 0) throw rangeError("offset", ">= 0", offset);
-  if (length < 0) throw rangeError("length", ">= 0", length);
-  if (offset + length > room) throw rangeError("length", `<= ${room - offset}`, length);
+/** A length as Node takes it, by its lowest 32 bits; but as it is where it fits a buffer longer than those can tell. */
+function toCount(length: number | null | undefined, room: number): number {
+  const count = (length as number) | 0;
+  if (count !== length && typeof length === "number" && length >= 2 ** 31 && length <= room) return Math.trunc(length);
+  return count;
+}
+
+/** Where to write: -1 for the current position, and for all that is no position. */
+function toPlace(position: unknown): number {
+  return typeof position === "number" && position >= 0 && Number.isSafeInteger(position) ? position : -1;
 }
 
 function toBuffers(buffers: readonly ArrayBufferView[]): Uint8Array[] {

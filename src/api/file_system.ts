@@ -17,11 +17,11 @@ import { Store } from "../store/store.ts";
 import type { AgentOptions } from "../sync/agent.ts";
 import { toInteger } from "./arguments.ts";
 import { systemError } from "./errors.ts";
-import { PathCalls } from "./path_calls.ts";
-import type { StatFs } from "./stats.ts";
+import { BigIntStatFs, StatFs } from "./stats.ts";
 import { exportDirectory } from "./transfer/export_directory.ts";
 import { importDirectory } from "./transfer/import_directory.ts";
 import type { ExportOptions, ImportOptions, ImportSource, TransferCounts } from "./transfer/types.ts";
+import { TreeCalls } from "./tree_calls.ts";
 
 /** Options of an attachment to a filesystem. */
 export interface AttachOptions extends AgentOptions {
@@ -71,7 +71,7 @@ const BLOCK_BYTES = 4096;
  * console.log(fs.readFileSync("/shared.txt", "utf8"));
  * ```
  */
-export class FileSystem extends PathCalls implements Disposable {
+export class FileSystem extends TreeCalls implements Disposable {
   /** The pool that holds the filesystem. */
   readonly pool: Pool;
   #detached = false;

@@ -23,9 +23,10 @@ import {
   INODE_VERSION,
 } from "../layout/inode.ts";
 import { GRANULE_WORDS } from "../layout/units.ts";
-import { ESTALE } from "../names/directory.ts";
+import { allGuards, ESTALE, versionOf } from "../names/directory.ts";
+import { GuardSet } from "../names/guard_set.ts";
 import { allocatedBytes } from "../store/extents.ts";
-import { S_IFDIR, S_IFMT } from "../store/inodes.ts";
+import { generationOf, S_IFDIR, S_IFMT } from "../store/inodes.ts";
 import type { Store } from "../store/store.ts";
 import { lockExclusive, lockShared, unlockExclusive, unlockShared } from "../sync/raw_lock.ts";
 import type { Context } from "./context.ts";
@@ -167,7 +168,10 @@ export function change(context: Context, path: string, follow: boolean, changes:
 export function changeDescriptor(context: Context, descriptor: number, changes: MetadataChange): number {
   const file = context.descriptors.get(descriptor);
   if (file === undefined) return -EBADF;
-  return changeInode(context, file.inodeWord, -1, changes);
+  for (;;) {
+    const result = changeInode(context, file.inodeWord, generationOf(context.store, file.inodeWord), changes);
+    if (result !== -ESTALE) return result;
+  }
 }
 
 function changeInode(context: Context, inodeWord: number, generation: number, changes: MetadataChange): number {
@@ -175,12 +179,22 @@ function changeInode(context: Context, inodeWord: number, generation: number, ch
   if (may !== 0) return may;
   const { store } = context;
   const now = context.now();
+  // The stripes of a large directory have times of their own, which a time that is set must not lose against.
+  const striped = changes.mtimeMs !== undefined && hasStripes(store, inodeWord);
+  const guards = new GuardSet(store);
+  const guarded = striped ? guards.lock([{ directoryWord: inodeWord, generation, hash: undefined }]) : 0;
+  if (guarded !== 0) return guarded;
   const locked = lockExclusive(store.agent, inodeWord + INODE_LOCK);
-  if (locked !== 0) return locked;
+  if (locked !== 0) {
+    guards.unlock();
+    return locked;
+  }
   let result = 0;
-  if (generation >= 0 && !context.isSame(inodeWord, generation)) result = -ESTALE;
+  if (!context.isSame(inodeWord, generation)) result = -ESTALE;
+  else if (changes.mtimeMs !== undefined && hasStripes(store, inodeWord) !== striped) result = -ESTALE;
   else {
     const { i32, f64 } = store.memory;
+    if (striped) clearStripeTimes(store, inodeWord);
     store.wasm.beginChange(inodeWord + INODE_VERSION);
     if (changes.permissions !== undefined) {
       i32[inodeWord + INODE_MODE] = (i32[inodeWord + INODE_MODE]! & S_IFMT) | (changes.permissions & 0o7777);
@@ -193,5 +207,19 @@ function changeInode(context: Context, inodeWord: number, generation: number, ch
     store.wasm.endChange(inodeWord + INODE_VERSION);
   }
   unlockExclusive(store.agent, inodeWord + INODE_LOCK);
+  guards.unlock();
   return result;
+}
+
+function hasStripes(store: Store, inodeWord: number): boolean {
+  const { i32 } = store.memory;
+  return (i32[inodeWord + INODE_MODE]! & S_IFMT) === S_IFDIR && i32[inodeWord + DIR_INDEX] !== 0;
+}
+
+function clearStripeTimes(store: Store, inodeWord: number): void {
+  for (const guard of allGuards(store.memory.i32, inodeWord)) {
+    store.wasm.beginChange(versionOf(guard));
+    store.memory.f64[(guard + STRIPE_MTIME) / 2] = 0;
+    store.wasm.endChange(versionOf(guard));
+  }
 }

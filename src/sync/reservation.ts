@@ -7,8 +7,11 @@
  * |-----------------------|--------------------|-------------------------------------------------|
  * | id 0, or expired      | mine               | a waiter past its patience, compare-exchange    |
  * | mine                  | mine, later        | the same waiter, while it waits                 |
- * | mine                  | 0                  | the same waiter, when it has acquired or left   |
+ * | mine                  | id 0, later        | the same waiter, when it has acquired or left   |
  * | any                   | deadline + 1 ms    | a release that the parked on it must notice     |
+ *
+ * The deadline always grows, also when the id goes: who has read the word, looks at something else, and parks on the
+ * value that it read, relies on a value that has changed not coming back.
  *
  * @module
  */
@@ -47,10 +50,15 @@ export function deferMs(party: Party, lockWord: number, state: number): number {
  */
 export function reserve(party: Party, lockWord: number): number {
   const { wasm } = party;
+  const { reservationMs } = LOCK_TUNING;
   for (;;) {
     const found = wasm.load(lockWord + LOCK_RESERVATION);
     if (reservationId(found) !== party.id && reservationLeftMs(found) > 0) return 0;
-    const mine = ((Date.now() + LOCK_TUNING.reservationMs) << LOCK_SLOT_BITS) | party.id;
+    let deadline = Date.now() + reservationMs;
+    // Beyond what was there, unless that is so far off that it cannot be a deadline: see the head of this file.
+    const ahead = ((found >>> LOCK_SLOT_BITS) - deadline) & DEADLINE_MASK;
+    if (ahead < reservationMs - 1) deadline += ahead + 1;
+    const mine = (deadline << LOCK_SLOT_BITS) | party.id;
     if (wasm.compareExchange(lockWord + LOCK_RESERVATION, found, mine) === found) return mine;
   }
 }
@@ -61,6 +69,10 @@ export function endReservation(party: Party, lockWord: number): void {
   for (;;) {
     const found = wasm.load(lockWord + LOCK_RESERVATION);
     if (reservationId(found) !== party.id) return;
-    if (wasm.compareExchange(lockWord + LOCK_RESERVATION, found, 0) === found) return;
+    const ended = (found + (1 << LOCK_SLOT_BITS)) & ~ID_MASK;
+    if (wasm.compareExchange(lockWord + LOCK_RESERVATION, found, ended) !== found) continue;
+    // Another task of the same agent may be parked on the reservation that they shared.
+    wasm.notify(lockWord + LOCK_RESERVATION, -1);
+    return;
   }
 }

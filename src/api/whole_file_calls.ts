@@ -1,0 +1,168 @@
+/**
+ * The node:fs-shaped calls on whole files.
+ *
+ * @module
+ */
+import * as data from "../file/data.ts";
+import type { OpenFile } from "../file/descriptors.ts";
+import { close } from "../file/open.ts";
+import { EBADF, EISDIR } from "../layout/errno.ts";
+import { type PathLike, toBoolean, toBytes, toDescriptor, toFlags, toMode, toOptions, toPath } from "./arguments.ts";
+import { decode, encode, type Encoding, toEncoding } from "./encoding.ts";
+import { codedRangeError, codedTypeError, systemError, typeError } from "./errors.ts";
+import { FileCalls } from "./file_calls.ts";
+
+/** Options of calls that return a text or bytes. */
+export interface EncodingOptions {
+  /** Encoding of the text; none for bytes. */
+  readonly encoding?: Encoding | "buffer" | null;
+}
+
+/** Options of `readFileSync`. */
+export interface ReadFileOptions extends EncodingOptions {
+  /** How the file is opened. Default `r`. */
+  readonly flag?: string | number | null;
+}
+
+/** Options of `writeFileSync` and `appendFileSync`. */
+export interface WriteFileOptions extends EncodingOptions {
+  /** How the file is opened. Default `w`, or `a` to append. */
+  readonly flag?: string | number | null;
+  /** Permissions of a file that is created. Default 0o666, less the umask. */
+  readonly mode?: number | string | null;
+  /** Accepted for Node's sake: memory has nothing to flush. */
+  readonly flush?: boolean | null;
+}
+
+/** The calls on whole files of one agent's filesystem. */
+export class WholeFileCalls extends FileCalls {
+  /**
+   * Reads a whole file: bytes, or a text where an encoding is given. The contents are those of one moment. A descriptor is
+   * read on from its current position.
+   */
+  readFileSync(
+    path: PathLike | number,
+    options?: (ReadFileOptions & { encoding?: null | "buffer" }) | null,
+  ): Uint8Array<
+    ArrayBuffer
+  >;
+  readFileSync(path: PathLike | number, options: Encoding | (ReadFileOptions & { encoding: Encoding })): string;
+  readFileSync(
+    path: PathLike | number,
+    options?: Encoding | "buffer" | ReadFileOptions | null,
+  ): string | Uint8Array<ArrayBuffer>;
+  readFileSync(
+    path: PathLike | number,
+    options?: Encoding | "buffer" | ReadFileOptions | null,
+  ): string | Uint8Array<ArrayBuffer> {
+    const given = toOptions<ReadFileOptions>(options);
+    const encoding = toEncoding(given.encoding);
+    let bytes: Uint8Array<ArrayBuffer>;
+    if (isDescriptor(path)) {
+      // With an encoding that Node reads in one go, it does not ask for the size first.
+      const syscall = encoding === "utf8" ? "read" : "fstat";
+      if (encoding !== "utf8") toDescriptor(path);
+      bytes = this.#readWhole(this.#fileOfAny(path, syscall), false);
+    } else {
+      const fd = this.openPath(toPath(path as PathLike), toFlags(given.flag ?? "r"), 0o666);
+      try {
+        bytes = this.#readWhole(this.fileOf(fd, "read"), true);
+      } finally {
+        close(this.context, fd);
+      }
+    }
+    return encoding === undefined ? bytes : decode(bytes, encoding);
+  }
+
+  /** The open file of any number of 32 bits. */
+  #fileOfAny(fd: number, syscall: string): OpenFile {
+    if (fd < 0) throw systemError(-EBADF, syscall);
+    return this.fileOf(fd, syscall);
+  }
+
+  #readWhole(file: OpenFile, fromStart: boolean): Uint8Array<ArrayBuffer> {
+    if (file.directory) throw systemError(-EISDIR, "read");
+    if (!file.readable) throw systemError(-EBADF, "read");
+    const start = fromStart ? 0 : file.position;
+    const size = data.sizeOf(this.context.store, file);
+    if (size < 0) throw systemError(size, "read");
+    const bytes = makeBuffer(Math.max(0, size - start));
+    if (bytes.length === 0) return bytes;
+    const read = data.read(this.context, file, bytes, 0, bytes.length, start);
+    if (read < 0) throw systemError(read, "read");
+    if (!fromStart) file.position = start + read;
+    // A file that became shorter between the two is shorter; one that became longer is read as it was.
+    return read === bytes.length ? bytes : bytes.slice(0, read);
+  }
+
+  /** Writes a whole file, replacing what it held. To a descriptor it writes on from its current position. */
+  writeFileSync(
+    path: PathLike | number,
+    contents: string | ArrayBufferView,
+    options?: Encoding | WriteFileOptions | null,
+  ): void {
+    this.#writeWhole(path, contents, options, "w");
+  }
+
+  /** Adds to the end of a file, creating it where it does not exist. */
+  appendFileSync(
+    path: PathLike | number,
+    contents: string | ArrayBufferView,
+    options?: Encoding | WriteFileOptions | null,
+  ): void {
+    this.#writeWhole(path, contents, options, "a");
+  }
+
+  #writeWhole(
+    path: PathLike | number,
+    contents: string | ArrayBufferView,
+    options: Encoding | WriteFileOptions | null | undefined,
+    fallback: string,
+  ): void {
+    const given = toOptions<WriteFileOptions>(options);
+    const encoding = toEncoding(given.encoding);
+    if (given.flush !== undefined && given.flush !== null) toBoolean(given.flush, "options.flush");
+    if (typeof contents !== "string" && !ArrayBuffer.isView(contents)) {
+      throw typeError("data", "of type string or an instance of Buffer, TypedArray, or DataView", contents);
+    }
+    const isText = typeof contents === "string";
+    if (isText && given.encoding === "buffer") throw codedTypeError("ERR_UNKNOWN_ENCODING", "Unknown encoding: buffer");
+    if (isDescriptor(path)) {
+      const bytes = isText ? encode(contents, encoding ?? "utf8") : toBytes(contents);
+      // As in Node, where there is nothing to write the descriptor is not looked at.
+      if (bytes.length === 0) return;
+      if (!isText || (encoding ?? "utf8") !== "utf8") toDescriptor(path);
+      this.#writeAll(this.#fileOfAny(path, "write"), bytes);
+      return;
+    }
+    const text = toPath(path as PathLike);
+    const flags = toFlags(given.flag || fallback);
+    const mode = toMode(given.mode, "mode", 0o666);
+    const bytes = isText ? encode(contents, encoding ?? "utf8") : toBytes(contents);
+    const fd = this.openPath(text, flags, mode);
+    try {
+      if (bytes.length > 0) this.#writeAll(this.fileOf(fd, "write"), bytes);
+    } finally {
+      close(this.context, fd);
+    }
+  }
+
+  #writeAll(file: OpenFile, bytes: Uint8Array): void {
+    const written = data.write(this.context, file, bytes, 0, bytes.length, -1);
+    if (written < 0) throw systemError(written, "write");
+  }
+}
+
+/** Whether a number stands for a descriptor, as Node tells it from what is no path either. */
+function isDescriptor(value: unknown): value is number {
+  return typeof value === "number" && (value | 0) === value;
+}
+
+function makeBuffer(bytes: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(bytes);
+  } catch (cause) {
+    const error = codedRangeError("ERR_FS_FILE_TOO_LARGE", `File size (${bytes}) is greater than a buffer can be`);
+    throw Object.assign(error, { cause });
+  }
+}
