@@ -36,6 +36,9 @@ const CONSTANTS: Record<string, number> = {
   LOCK_RESERVATION_TICK: 1 << lock.LOCK_SLOT_BITS,
   LOCK_BARS_READERS: lock.LOCK_OWNER | lock.LOCK_RESERVED,
   INODE_VERSION: inode.INODE_VERSION,
+  INODE_SIZE: inode.INODE_SIZE,
+  INODE_MTIME: inode.INODE_MTIME,
+  INODE_CTIME: inode.INODE_CTIME,
   INODE_SIZE_BYTE: inode.INODE_SIZE * 4,
   INODE_MTIME_BYTE: inode.INODE_MTIME * 4,
   INODE_CTIME_BYTE: inode.INODE_CTIME * 4,
@@ -62,6 +65,7 @@ const SCHEDULED_WAIT = `
 const SCHEDULED_IMPORTS = `
   (import "extmemfs" "step" (func $step (param i32 i32)))
   (import "extmemfs" "stepRange" (func $stepRange (param f64 f64 i32)))
+  (import "extmemfs" "stepWords" (func $stepWords (param i32 i32 i32)))
   (import "extmemfs" "wait" (func $wait (param i32 i32 f64) (result i32)))
   (import "extmemfs" "notify" (func $notify (param i32 i32) (result i32)))`;
 
@@ -87,6 +91,13 @@ export async function intrinsicsSource(variant: IntrinsicsVariant): Promise<stri
       (what, at, bytes) =>
         scheduled
           ? `(call $stepRange (local.get ${at}) (local.get ${bytes}) (i32.const ${what === "Write" ? 1 : 0}))`
+          : "",
+    ],
+    [
+      /\{stepWords (\$\w+) (\d+|\{[A-Z_]+\}) (\d+) ([01])\}/g,
+      (name, offset, words, writes) =>
+        scheduled
+          ? `(call $stepWords (i32.add (local.get ${name}) (i32.const ${offset})) (i32.const ${words}) (i32.const ${writes}))`
           : "",
     ],
     [/\{step (\$\w+)\}/g, (name) => scheduled ? `(call $step (local.get ${name}) (i32.const 1))` : ""],

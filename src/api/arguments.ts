@@ -123,18 +123,18 @@ export function toBoolean(value: boolean, name: string): boolean {
 
 /**
  * Converts a time to milliseconds since the epoch. A negative number, or infinity in a text, stands for now; a date that is
- * none for NaN: the time stays as it is.
+ * none for undefined: the time stays as it is.
  */
-export function toTimeMs(value: TimeLike, name = "time"): number {
+export function toTimeMs(value: TimeLike, name = "time"): number | undefined {
   if (typeof value === "string" && !Number.isNaN(+value)) return Number.isFinite(+value) ? +value * 1000 : Date.now();
   if (typeof value === "number" && Number.isFinite(value)) return value < 0 ? Date.now() : value * 1000;
-  if (value instanceof Date) return value.getTime();
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value.getTime();
   throw typeError(name, "an instance of Date or of type number, Time in seconds", value);
 }
 
 /** Whether a time in milliseconds is one that 64 bits of seconds can hold. */
-export function isTime(ms: number): boolean {
-  return !(Math.abs(ms) >= 2 ** 63 * 1000);
+export function isTime(ms: number | undefined): boolean {
+  return ms === undefined || Math.abs(ms) < 2 ** 63 * 1000;
 }
 
 /** The bytes of a caller's buffer, without a copy. */

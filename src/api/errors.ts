@@ -109,7 +109,7 @@ function received(value: unknown): string {
 
 function inspect(value: unknown): string {
   if (typeof value === "string") {
-    const escaped = value.replace(/[\\\x00-\x1f\x7f]/g, (character) => {
+    const escaped = value.replace(/[\\\p{Cc}]/gu, (character) => {
       if (character === "\\") return "\\\\";
       if (character === "\n") return "\\n";
       return "\\x" + character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0");

@@ -7,17 +7,21 @@ import { Context } from "../file/context.ts";
 import { check } from "../file/check.ts";
 import { defragment } from "../file/defragment.ts";
 import { formatFilesystem, hasFilesystem } from "../file/format.ts";
+import { stat } from "../file/metadata.ts";
 import { close } from "../file/open.ts";
 import { agentIdOf, retire } from "../file/retire.ts";
 import { type FileSystemStats, survey } from "../file/survey.ts";
+import { SLOT_SCRATCH } from "../layout/agent_table.ts";
+import { EBUSY, EEXIST, EIDRM } from "../layout/errno.ts";
 import { MAGIC_0 } from "../layout/superblock.ts";
 import { ErrnoError, UnformattedError, type Violation } from "../memory/errors.ts";
 import { Pool, type PoolHandle, type PoolOptions } from "../store/pool.ts";
 import { Store } from "../store/store.ts";
 import type { AgentOptions } from "../sync/agent.ts";
-import { toInteger } from "./arguments.ts";
-import { systemError } from "./errors.ts";
-import { BigIntStatFs, StatFs } from "./stats.ts";
+import { type PathLike, toInteger, toPath } from "./arguments.ts";
+import type { StatOptions } from "./file_calls.ts";
+import { rangeError, systemError, typeError } from "./errors.ts";
+import type { StatFs } from "./stats.ts";
 import { exportDirectory } from "./transfer/export_directory.ts";
 import { importDirectory } from "./transfer/import_directory.ts";
 import type { ExportOptions, ImportOptions, ImportSource, TransferCounts } from "./transfer/types.ts";
@@ -88,6 +92,7 @@ export class FileSystem extends TreeCalls implements Disposable {
    * @throws {RangeError} if a size makes no sense.
    */
   static create(options: FileSystemOptions = {}): FileSystem {
+    umaskOf(options);
     return FileSystem.format(Pool.create(options), options);
   }
 
@@ -97,7 +102,9 @@ export class FileSystem extends TreeCalls implements Disposable {
    * @throws {Error} `ENOSPC` if the pool has no room for it, `EEXIST` if it has one.
    */
   static format(pool: Pool, options: AttachOptions = {}): FileSystem {
-    if (hasFilesystem(pool.agent)) throw new ErrnoError(17, "format", "the pool holds a filesystem already");
+    umaskOf(options);
+    toPool(pool);
+    if (hasFilesystem(pool.agent)) throw new ErrnoError(EEXIST, "format", "the pool holds a filesystem already");
     const result = formatFilesystem(pool.agent, pool.heap);
     if (result !== 0) throw new ErrnoError(-result, "format");
     return FileSystem.over(pool, options);
@@ -111,6 +118,7 @@ export class FileSystem extends TreeCalls implements Disposable {
    * @throws {AgentTableFullError} if 1,024 agents are attached.
    */
   static attach(handle: PoolHandle, options: AttachOptions = {}): FileSystem {
+    umaskOf(options);
     const pool = Pool.attach(handle, options);
     try {
       return FileSystem.over(pool, options);
@@ -120,12 +128,23 @@ export class FileSystem extends TreeCalls implements Disposable {
     }
   }
 
-  /** The filesystem of a pool that is attached already, as the pool's agent. */
+  /**
+   * The filesystem of a pool that is attached already, as the pool's agent.
+   *
+   * @throws {UnformattedError} if the pool holds no filesystem.
+   * @throws {Error} `EBUSY` if this attachment has its filesystem already.
+   */
   static over(pool: Pool, options: AttachOptions = {}): FileSystem {
+    const umask = umaskOf(options);
+    const { agent } = toPool(pool);
+    if (!agent.live) throw new ErrnoError(EIDRM, "attach", "the pool has been detached");
+    if (agent.memory.i32[agent.slotWord + SLOT_SCRATCH] !== 0) {
+      throw new ErrnoError(EBUSY, "attach", "this attachment of the pool has its filesystem already");
+    }
     if (!hasFilesystem(pool.agent)) throw new UnformattedError("the pool's filesystem");
     const store = Store.open(pool.agent, pool.heap);
     if (typeof store === "number") throw new ErrnoError(-store, "attach");
-    return new FileSystem(pool, new Context(store, toInteger(options.umask ?? DEFAULT_UMASK, "umask", 0, 0o777)));
+    return new FileSystem(pool, new Context(store, umask));
   }
 
   /** What another agent attaches by: plain, structured-cloneable. */
@@ -156,6 +175,11 @@ export class FileSystem extends TreeCalls implements Disposable {
     this.detach();
   }
 
+  #assertLive(call: string): void {
+    const may = this.context.mayRead();
+    if (may !== 0) throw systemError(may, call);
+  }
+
   /**
    * Retires another agent that is known to be gone, such as a worker that was terminated: fences it, so that it changes
    * nothing any more should it live after all, closes its files and frees its slot.
@@ -164,7 +188,9 @@ export class FileSystem extends TreeCalls implements Disposable {
    * it was cut off in the middle of a change.
    */
   retire(agentId: number): void {
-    const result = retire(this.context, toInteger(agentId, "agentId", 0));
+    const id = toInteger(agentId, "agentId", 0);
+    this.#assertLive("retire");
+    const result = retire(this.context, id);
     if (result !== 0) throw systemError(result, "retire");
   }
 
@@ -174,11 +200,13 @@ export class FileSystem extends TreeCalls implements Disposable {
    * @returns what is wrong; empty when all is well.
    */
   check(): Violation[] {
+    this.#assertLive("check");
     return check(this.context);
   }
 
   /** Counts by kind, and where the memory is. Sums of one pass while others work; exact when nobody does. */
   stats(): FileSystemStats {
+    this.#assertLive("stats");
     return survey(this.context);
   }
 
@@ -188,25 +216,38 @@ export class FileSystem extends TreeCalls implements Disposable {
    * @param options.budgetMs when to stop, in milliseconds; it stops at the next file after that. Default: no limit.
    */
   defragment(options: { readonly budgetMs?: number } = {}): DefragmentResult {
+    const { budgetMs = Infinity } = toObject(options, "options");
+    if (typeof budgetMs !== "number") throw typeError("options.budgetMs", "of type number", budgetMs);
+    if (!(budgetMs >= 0)) throw rangeError("options.budgetMs", ">= 0", budgetMs);
     const may = this.context.mayWrite();
     if (may !== 0) throw systemError(may, "defragment");
-    return defragment(this.context, options.budgetMs ?? Infinity);
+    return defragment(this.context, budgetMs);
   }
 
-  /** Sizes of the filesystem as a whole, up to the pool's maximum. */
-  statfsSync(): StatFs {
+  /** Sizes of the filesystem as a whole, up to the pool's maximum. The path is one that exists in it. */
+  statfsSync(path: PathLike, options?: StatOptions & { bigint?: false }): StatFs;
+  statfsSync(path: PathLike, options: StatOptions & { bigint: true }): StatFs<bigint>;
+  statfsSync(path: PathLike, options?: StatOptions): StatFs | StatFs<bigint>;
+  statfsSync(path: PathLike, options?: StatOptions): StatFs | StatFs<bigint> {
+    const text = toPath(path);
+    const result = stat(this.context, text, true, this.found);
+    if (result !== 0) throw systemError(result, "statfs", text);
     const stats = survey(this.context);
-    const blocks = Math.floor(stats.maximumBytes / BLOCK_BYTES);
     const free = Math.floor((stats.maximumBytes - stats.liveBytes) / BLOCK_BYTES);
-    return {
+    const found: StatFs = {
       type: MAGIC_0,
       bsize: BLOCK_BYTES,
-      blocks,
+      frsize: BLOCK_BYTES,
+      blocks: Math.floor(stats.maximumBytes / BLOCK_BYTES),
       bfree: free,
       bavail: free,
       files: stats.inodes,
       ffree: stats.inodes - stats.files - stats.directories - stats.symlinks,
     };
+    if (options?.bigint !== true) return found;
+    return Object.fromEntries(
+      Object.entries(found).map(([name, value]) => [name, BigInt(value)]),
+    ) as unknown as StatFs<bigint>;
   }
 
   /**
@@ -222,4 +263,18 @@ export class FileSystem extends TreeCalls implements Disposable {
   exportDirectory(target: string | URL, options?: ExportOptions): Promise<TransferCounts> {
     return exportDirectory(this, target, options);
   }
+}
+
+function umaskOf(options: AttachOptions): number {
+  return toInteger(toObject(options, "options").umask ?? DEFAULT_UMASK, "umask", 0, 0o777);
+}
+
+function toObject<T extends object>(value: T, name: string): T {
+  if (typeof value !== "object" || value === null) throw typeError(name, "of type object", value);
+  return value;
+}
+
+function toPool(value: Pool): Pool {
+  if (!(value instanceof Pool)) throw typeError("pool", "an instance of Pool", value);
+  return value;
 }

@@ -55,7 +55,9 @@ export class MetadataCalls extends WholeFileCalls {
     const text = toPath(path);
     const result = stat(this.context, text, follow, this.found);
     if (result !== 0) {
-      if (options?.throwIfNoEntry === false && (result === -ENOENT || result === -ENOTDIR)) return undefined;
+      // As in Node, a file on the way to what is not there is told by lstat.
+      const missing = result === -ENOENT || (follow && result === -ENOTDIR);
+      if (missing && options?.throwIfNoEntry === false) return undefined;
       throw systemError(result, syscall, text);
     }
     return options?.bigint === true ? new BigIntStats(this.found) : new Stats(this.found);

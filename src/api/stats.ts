@@ -221,15 +221,15 @@ function nanoseconds(ms: number): bigint {
 }
 
 /** An entry of a directory, as Node's `fs.Dirent`. */
-export class Dirent {
+export class Dirent<Name extends string | Uint8Array = string> {
   /** The entry's name. */
-  readonly name: string;
+  readonly name: Name;
   /** Path of the directory that holds it, as it was given. */
   readonly parentPath: string;
   readonly #type: number;
 
   /** @param type the mode's type bits */
-  constructor(name: string, parentPath: string, type: number) {
+  constructor(name: Name, parentPath: string, type: number) {
     this.name = name;
     this.parentPath = parentPath;
     this.#type = type;
@@ -266,19 +266,21 @@ export class Dirent {
 }
 
 /** The filesystem as a whole, as Node's `fs.StatFs`. */
-export interface StatFs {
+export interface StatFs<Value extends number | bigint = number> {
   /** Type of filesystem: the first magic word of the pool. */
-  readonly type: number;
+  readonly type: Value;
   /** Bytes of a block. */
-  readonly bsize: number;
+  readonly bsize: Value;
+  /** Bytes of a fragment: a block. */
+  readonly frsize: Value;
   /** Blocks in all, up to the pool's maximum. */
-  readonly blocks: number;
+  readonly blocks: Value;
   /** Free blocks. */
-  readonly bfree: number;
+  readonly bfree: Value;
   /** Free blocks, for everybody. */
-  readonly bavail: number;
+  readonly bavail: Value;
   /** Inodes in all. */
-  readonly files: number;
+  readonly files: Value;
   /** Free inodes; more are made as long as there is space. */
-  readonly ffree: number;
+  readonly ffree: Value;
 }

@@ -10,17 +10,9 @@ import { rename } from "../file/rename.ts";
 import { link, makeDirectory, makeSymlink, removeDirectory, unlink } from "../file/tree.ts";
 import { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY } from "../file/flags.ts";
 import * as data from "../file/data.ts";
-import {
-  EBUSY,
-  EEXIST,
-  EINVAL,
-  EISDIR,
-  ELOOP,
-  ENAMETOOLONG,
-  ENOENT,
-  ENOTDIR,
-  ENOTEMPTY,
-} from "../layout/errno.ts";
+import { EBUSY, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENOTEMPTY } from "../layout/errno.ts";
+import { encodeText } from "../names/text.ts";
+import { NAME_BYTES, PATH_BYTES } from "../names/walk.ts";
 import { S_IFDIR, S_IFLNK, S_IFMT } from "../store/inodes.ts";
 import { type PathLike, toBits, toBoolean, toInteger, toMode, toOptions, toPath } from "./arguments.ts";
 import { type Encoding, inEncoding, toEncoding } from "./encoding.ts";
@@ -63,6 +55,9 @@ export interface BufferEncodingOptions {
   /** For bytes. */
   readonly encoding: "buffer";
 }
+
+/** What `readdirSync` returns. */
+export type Listing = string[] | Uint8Array<ArrayBuffer>[] | Dirent[] | Dirent<Uint8Array<ArrayBuffer>>[];
 
 /** Mode of `copyFileSync`: fail where the target exists. */
 export const COPYFILE_EXCL = 1;
@@ -151,10 +146,7 @@ export class TreeCalls extends MetadataCalls {
     const { force, recursive } = toRmOptions(options);
     const text = toPath(path);
     const found = stat(this.context, text, false, this.found);
-    if (found === -ENOENT || found === -ENOTDIR) {
-      if (force) return;
-      throw systemError(found, "lstat", text);
-    }
+    if (force && (found === -ENOENT || (recursive && found === -ENOTDIR))) return;
     if (found !== 0) throw systemError(found, recursive && force ? "rm" : "lstat", text);
     if ((this.found.mode & S_IFMT) !== S_IFDIR) {
       const result = unlink(this.context, text);
@@ -169,30 +161,34 @@ export class TreeCalls extends MetadataCalls {
     const last = lastNameOf(text);
     if (last === "" || last === ".") throw systemError(last === "" ? -EBUSY : -EINVAL, "rm", text);
     if (last === "..") throw systemError(-ENOTEMPTY, "rm", text);
-    this.#removeTree(text, text);
+    this.#removeTree(text);
   }
 
-  /** Removes a directory at or below `top` with all that is in it. */
-  #removeTree(path: string, top: string): void {
-    for (;;) {
-      const entries: [string, number][] = [];
-      const listed = list(this.context, path, (name, type) => entries.push([name, type << 12]));
-      if (listed === -ENOENT) return;
-      if (listed !== 0) throw systemError(listed, "rm", path);
+  /** Removes a directory with all that is in it, also what other agents put there meanwhile. */
+  #removeTree(top: string): void {
+    const { context } = this;
+    const waiting = [top];
+    for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+      const removed = removeDirectory(context, path);
+      if (removed === 0 || removed === -ENOENT) continue;
+      if (removed !== -ENOTEMPTY) throw systemError(removed, "rm", path);
+      if (encodeText(path).length > PATH_BYTES - 1 - NAME_BYTES && parentOf(path) !== top) {
+        // What is in it has a path that is too long to be said: it is moved to where it has a shorter one.
+        const moved = join(top, randomName());
+        const renamed = rename(context, path, moved);
+        if (renamed !== 0) throw systemError(renamed, "rm", path);
+        path = moved;
+      }
+      waiting.push(path);
+      const entries: [name: string, type: number][] = [];
+      const listed = list(context, path, (name, type) => entries.push([name, type << 12]));
+      if (listed !== 0 && listed !== -ENOENT) throw systemError(listed, "rm", path);
       for (const [name, type] of entries) {
         const child = join(path, name);
-        let result = type === S_IFDIR ? -EISDIR : unlink(this.context, child);
-        if (result === -EISDIR) {
-          this.#removeTree(child, top);
-          continue;
-        }
-        if (result !== 0 && result !== -ENOENT) throw systemError(result, "rm", child);
-        result = 0;
+        const result = type === S_IFDIR ? -EISDIR : unlink(context, child);
+        if (result === -EISDIR) waiting.push(child);
+        else if (result !== 0 && result !== -ENOENT) throw systemError(result, "rm", child);
       }
-      const result = removeDirectory(this.context, path);
-      if (result === 0 || result === -ENOENT) return;
-      // Another agent has put something there meanwhile: it goes, too.
-      if (result !== -ENOTEMPTY) throw systemError(result, "rm", path);
     }
   }
 
@@ -202,15 +198,13 @@ export class TreeCalls extends MetadataCalls {
     path: PathLike,
     options: "buffer" | (ReaddirOptions & BufferEncodingOptions & { withFileTypes?: false }),
   ): Uint8Array<ArrayBuffer>[];
+  readdirSync(
+    path: PathLike,
+    options: ReaddirOptions & BufferEncodingOptions & { withFileTypes: true },
+  ): Dirent<Uint8Array<ArrayBuffer>>[];
   readdirSync(path: PathLike, options: ReaddirOptions & { withFileTypes: true }): Dirent[];
-  readdirSync(
-    path: PathLike,
-    options?: ReaddirOptions | Encoding | "buffer" | null,
-  ): string[] | Uint8Array<ArrayBuffer>[] | Dirent[];
-  readdirSync(
-    path: PathLike,
-    options?: ReaddirOptions | Encoding | "buffer" | null,
-  ): string[] | Uint8Array<ArrayBuffer>[] | Dirent[] {
+  readdirSync(path: PathLike, options?: ReaddirOptions | Encoding | "buffer" | null): Listing;
+  readdirSync(path: PathLike, options?: ReaddirOptions | Encoding | "buffer" | null): Listing {
     const given = toOptions<ReaddirOptions>(options);
     toEncoding(given.encoding);
     const text = toPath(path);
@@ -221,15 +215,15 @@ export class TreeCalls extends MetadataCalls {
       this.#list(text, (name) => names.push(name));
       return inEncodings(names, given.encoding);
     }
-    const entries: Dirent[] = [];
-    this.#list(text, (name, type) => entries.push(new Dirent(nameIn(name, given.encoding), text, type << 12)));
-    return entries;
+    const entries: Dirent<string | Uint8Array<ArrayBuffer>>[] = [];
+    this.#list(text, (name, type) => entries.push(new Dirent(inEncoding(name, given.encoding), text, type << 12)));
+    return entries as Listing;
   }
 
   /** Lists a directory and those below it, level by level. Links are told, not followed. */
-  #listAll(path: string, options: ReaddirOptions): string[] | Uint8Array<ArrayBuffer>[] | Dirent[] {
+  #listAll(path: string, options: ReaddirOptions): Listing {
     const names: string[] = [];
-    const entries: Dirent[] = [];
+    const entries: Dirent<string | Uint8Array<ArrayBuffer>>[] = [];
     const base = normalize(path);
     // Directories by their path below the one that was asked for.
     const waiting = [""];
@@ -238,11 +232,11 @@ export class TreeCalls extends MetadataCalls {
       this.#list(below === "" ? path : join(path, below), (name, type) => {
         const relative = below === "" ? name : `${below}/${name}`;
         names.push(relative);
-        entries.push(new Dirent(nameIn(name, options.encoding), told, type << 12));
+        entries.push(new Dirent(inEncoding(name, options.encoding), told, type << 12));
         if (type << 12 === S_IFDIR) waiting.push(relative);
       }, below !== "");
     }
-    return options.withFileTypes === true ? entries : inEncodings(names, options.encoding);
+    return options.withFileTypes === true ? entries as Listing : inEncodings(names, options.encoding);
   }
 
   #list(path: string, visit: (name: string, type: number) => void, mayBeGone = false): void {
@@ -411,9 +405,4 @@ function toRmOptions(options: RmOptions | undefined): Required<RmOptions> {
 function inEncodings(names: string[], encoding: string | null | undefined): string[] | Uint8Array<ArrayBuffer>[] {
   if (encoding === undefined || encoding === null || encoding === "utf8") return names;
   return names.map((name) => inEncoding(name, encoding)) as string[] | Uint8Array<ArrayBuffer>[];
-}
-
-/** A name for a directory entry, whose type tells of texts only. */
-function nameIn(name: string, encoding: string | null | undefined): string {
-  return inEncoding(name, encoding) as string;
 }

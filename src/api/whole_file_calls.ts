@@ -6,7 +6,7 @@
 import * as data from "../file/data.ts";
 import type { OpenFile } from "../file/descriptors.ts";
 import { close } from "../file/open.ts";
-import { EBADF, EISDIR } from "../layout/errno.ts";
+import { EBADF } from "../layout/errno.ts";
 import { type PathLike, toBoolean, toBytes, toDescriptor, toFlags, toMode, toOptions, toPath } from "./arguments.ts";
 import { decode, encode, type Encoding, toEncoding } from "./encoding.ts";
 import { codedRangeError, codedTypeError, systemError, typeError } from "./errors.ts";
@@ -81,18 +81,21 @@ export class WholeFileCalls extends FileCalls {
   }
 
   #readWhole(file: OpenFile, fromStart: boolean): Uint8Array<ArrayBuffer> {
-    if (file.directory) throw systemError(-EISDIR, "read");
-    if (!file.readable) throw systemError(-EBADF, "read");
     const start = fromStart ? 0 : file.position;
-    const size = data.sizeOf(this.context.store, file);
-    if (size < 0) throw systemError(size, "read");
-    const bytes = makeBuffer(Math.max(0, size - start));
-    if (bytes.length === 0) return bytes;
-    const read = data.read(this.context, file, bytes, 0, bytes.length, start);
-    if (read < 0) throw systemError(read, "read");
-    if (!fromStart) file.position = start + read;
-    // A file that became shorter between the two is shorter; one that became longer is read as it was.
-    return read === bytes.length ? bytes : bytes.slice(0, read);
+    const bytes = this.#readToEnd(file, start);
+    if (typeof bytes === "number") throw systemError(bytes, "read");
+    if (!fromStart) file.position = start + bytes.length;
+    return bytes;
+  }
+
+  #readToEnd(file: OpenFile, start: number): Uint8Array<ArrayBuffer> | number {
+    try {
+      return data.readToEnd(this.context, file, start);
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      const error = codedRangeError("ERR_FS_FILE_TOO_LARGE", "The file is greater than a buffer can be");
+      throw Object.assign(error, { cause });
+    }
   }
 
   /** Writes a whole file, replacing what it held. To a descriptor it writes on from its current position. */
@@ -129,9 +132,13 @@ export class WholeFileCalls extends FileCalls {
     if (isText && given.encoding === "buffer") throw codedTypeError("ERR_UNKNOWN_ENCODING", "Unknown encoding: buffer");
     if (isDescriptor(path)) {
       const bytes = isText ? encode(contents, encoding ?? "utf8") : toBytes(contents);
-      // As in Node, where there is nothing to write the descriptor is not looked at.
-      if (bytes.length === 0) return;
-      if (!isText || (encoding ?? "utf8") !== "utf8") toDescriptor(path);
+      // As in Node, a text of UTF-8 goes the short way; and where there is nothing to write, nothing is looked at.
+      const isShort = isText && (given.encoding ?? (isOptions(options) ? "" : "utf8")) === "utf8";
+      if (bytes.length === 0) {
+        if (!isShort && given.flush === true) this.fsyncSync(path);
+        return;
+      }
+      if (!isShort) toDescriptor(path);
       this.#writeAll(this.#fileOfAny(path, "write"), bytes);
       return;
     }
@@ -153,16 +160,11 @@ export class WholeFileCalls extends FileCalls {
   }
 }
 
+function isOptions(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
+
 /** Whether a number stands for a descriptor, as Node tells it from what is no path either. */
 function isDescriptor(value: unknown): value is number {
   return typeof value === "number" && (value | 0) === value;
-}
-
-function makeBuffer(bytes: number): Uint8Array<ArrayBuffer> {
-  try {
-    return new Uint8Array(bytes);
-  } catch (cause) {
-    const error = codedRangeError("ERR_FS_FILE_TOO_LARGE", `File size (${bytes}) is greater than a buffer can be`);
-    throw Object.assign(error, { cause });
-  }
 }

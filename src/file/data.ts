@@ -16,7 +16,7 @@ import {
   INODE_VERSION,
   MAXIMUM_FILE_BYTES,
 } from "../layout/inode.ts";
-import { coverRange, fitSize, isCovered, readBytes, releaseBeyond, writeBytes } from "../store/extents.ts";
+import { copyBytes, coverRange, fitSize, isCovered, readBytes, releaseBeyond, writeBytes } from "../store/extents.ts";
 import { releaseFile } from "../store/inspect_file.ts";
 import type { Store } from "../store/store.ts";
 import { lockExclusive, lockShared, unlockShared } from "../sync/raw_lock.ts";
@@ -53,13 +53,25 @@ export function read(
   return count;
 }
 
-/** The size of an open file. */
-export function sizeOf(store: Store, file: OpenFile): number {
-  const locked = lockShared(store.agent, file.inodeWord + INODE_LOCK);
+/**
+ * Reads from a position to the end: what the file holds at one moment. The current position stays.
+ *
+ * @returns the bytes, or a negative errno.
+ * @throws {RangeError} if there is no memory for so large an array.
+ */
+export function readToEnd(context: Context, file: OpenFile, position: number): Uint8Array<ArrayBuffer> | number {
+  if (!file.readable) return -EBADF;
+  if (file.directory) return -EISDIR;
+  const { store } = context;
+  const inode = file.inodeWord;
+  const locked = lockShared(store.agent, inode + INODE_LOCK);
   if (locked !== 0) return locked;
-  const size = store.memory.f64[(file.inodeWord + INODE_SIZE) / 2]!;
-  unlockShared(store.agent, file.inodeWord + INODE_LOCK);
-  return size;
+  try {
+    const size = store.memory.f64[(inode + INODE_SIZE) / 2]!;
+    return copyBytes(store, inode, Math.max(0, size - position), position);
+  } finally {
+    unlockShared(store.agent, inode + INODE_LOCK);
+  }
 }
 
 /**

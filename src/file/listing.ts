@@ -18,9 +18,10 @@ import {
 import { DIR_INDEX } from "../layout/inode.ts";
 import { GRANULE_WORDS } from "../layout/units.ts";
 import { entryWordOf } from "../names/bucket.ts";
-import { isDirectory } from "../names/directory.ts";
+import { isDirectory, isGeneration } from "../names/directory.ts";
 import { eachBucket } from "../names/table.ts";
 import { decodeName } from "../names/text.ts";
+import { FOLLOW } from "../names/walk.ts";
 import { S_IFDIR, S_IFMT } from "../store/inodes.ts";
 import type { Store } from "../store/store.ts";
 import { lockShared, unlockShared } from "../sync/raw_lock.ts";
@@ -34,7 +35,7 @@ export function list(context: Context, path: string, visit: EntryVisitor): numbe
   const may = context.mayRead();
   if (may !== 0) return may;
   const { walk, store } = context;
-  const resolved = walk.resolve(path, true);
+  const resolved = walk.resolve(path, FOLLOW);
   if (resolved !== 0) return resolved;
   if (walk.inodeWord === 0) return -ENOENT;
   if ((walk.mode & S_IFMT) !== S_IFDIR) return -ENOTDIR;
@@ -46,6 +47,7 @@ function listInode(store: Store, directoryWord: number, generation: number, visi
   for (let stripe = 0; stripe < STRIPE_COUNT_PER_INDEX;) {
     const index = store.memory.i32[directoryWord + DIR_INDEX]! | 0;
     const guard = index === 0 ? directoryWord : index * GRANULE_WORDS + stripe * STRIPE_WORDS;
+    if (!isGeneration(store, directoryWord, generation)) return 0;
     const locked = lockShared(store.agent, guard + STRIPE_LOCK);
     if (locked !== 0) return locked;
     const { i32 } = store.memory;

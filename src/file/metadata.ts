@@ -25,12 +25,16 @@ import {
 import { GRANULE_WORDS } from "../layout/units.ts";
 import { allGuards, ESTALE, versionOf } from "../names/directory.ts";
 import { GuardSet } from "../names/guard_set.ts";
+import { FOLLOW } from "../names/walk.ts";
 import { allocatedBytes } from "../store/extents.ts";
 import { generationOf, S_IFDIR, S_IFMT } from "../store/inodes.ts";
 import type { Store } from "../store/store.ts";
 import { lockExclusive, lockShared, unlockExclusive, unlockShared } from "../sync/raw_lock.ts";
 import type { Context } from "./context.ts";
 
+const S_ISUID = 0o4000;
+const S_ISGID = 0o2000;
+const S_IXGRP = 0o10;
 /** The size that directories report. */
 const DIRECTORY_BYTES = 4096;
 
@@ -66,7 +70,7 @@ export function stat(context: Context, path: string, follow: boolean, into: Meta
   if (may !== 0) return may;
   const { walk, store } = context;
   for (;;) {
-    const resolved = walk.resolve(path, follow);
+    const resolved = walk.resolve(path, follow ? FOLLOW : 0);
     if (resolved !== 0) return resolved;
     if (walk.inodeWord === 0) return -ENOENT;
     // The path led to this inode when the walk was validated; if it still does afterwards, it is this inode's metadata.
@@ -111,8 +115,8 @@ function copyMetadata(store: Store, inodeWord: number, into: Metadata): void {
   into.ino = inodeWord / GRANULE_WORDS;
   into.mode = mode;
   into.nlink = i32[inodeWord + INODE_NLINK]!;
-  into.uid = i32[inodeWord + INODE_UID]!;
-  into.gid = i32[inodeWord + INODE_GID]!;
+  into.uid = i32[inodeWord + INODE_UID]! >>> 0;
+  into.gid = i32[inodeWord + INODE_GID]! >>> 0;
   into.atimeMs = f64[double + INODE_ATIME / 2]!;
   into.mtimeMs = f64[double + INODE_MTIME / 2]!;
   into.ctimeMs = f64[double + INODE_CTIME / 2]!;
@@ -156,7 +160,7 @@ export function change(context: Context, path: string, follow: boolean, changes:
   for (;;) {
     const may = context.mayRead();
     if (may !== 0) return may;
-    const resolved = walk.resolve(path, follow);
+    const resolved = walk.resolve(path, follow ? FOLLOW : 0);
     if (resolved !== 0) return resolved;
     if (walk.inodeWord === 0) return -ENOENT;
     const result = changeInode(context, walk.inodeWord, walk.generation, changes);
@@ -196,19 +200,29 @@ function changeInode(context: Context, inodeWord: number, generation: number, ch
     const { i32, f64 } = store.memory;
     if (striped) clearStripeTimes(store, inodeWord);
     store.wasm.beginChange(inodeWord + INODE_VERSION);
-    if (changes.permissions !== undefined) {
-      i32[inodeWord + INODE_MODE] = (i32[inodeWord + INODE_MODE]! & S_IFMT) | (changes.permissions & 0o7777);
+    const { permissions, uid, gid, atimeMs, mtimeMs } = changes;
+    if (uid !== undefined && uid !== -1) i32[inodeWord + INODE_UID] = uid;
+    if (gid !== undefined && gid !== -1) i32[inodeWord + INODE_GID] = gid;
+    if (uid !== undefined || gid !== undefined) {
+      i32[inodeWord + INODE_MODE] = withoutSetId(i32[inodeWord + INODE_MODE]!);
     }
-    if (changes.uid !== undefined && changes.uid !== -1) i32[inodeWord + INODE_UID] = changes.uid;
-    if (changes.gid !== undefined && changes.gid !== -1) i32[inodeWord + INODE_GID] = changes.gid;
-    if (changes.atimeMs !== undefined) f64[(inodeWord + INODE_ATIME) / 2] = changes.atimeMs;
-    if (changes.mtimeMs !== undefined) f64[(inodeWord + INODE_MTIME) / 2] = changes.mtimeMs;
+    if (permissions !== undefined) {
+      i32[inodeWord + INODE_MODE] = (i32[inodeWord + INODE_MODE]! & S_IFMT) | (permissions & 0o7777);
+    }
+    if (atimeMs !== undefined) f64[(inodeWord + INODE_ATIME) / 2] = atimeMs;
+    if (mtimeMs !== undefined) f64[(inodeWord + INODE_MTIME) / 2] = mtimeMs;
     f64[(inodeWord + INODE_CTIME) / 2] = now;
     store.wasm.endChange(inodeWord + INODE_VERSION);
   }
   unlockExclusive(store.agent, inodeWord + INODE_LOCK);
   guards.unlock();
   return result;
+}
+
+/** The mode of a file that is given to somebody else: nobody comes to run it with the new owner's rights. */
+function withoutSetId(mode: number): number {
+  if ((mode & S_IFMT) === S_IFDIR) return mode;
+  return mode & ~S_ISUID & ~((mode & S_IXGRP) === 0 ? 0 : S_ISGID);
 }
 
 function hasStripes(store: Store, inodeWord: number): boolean {

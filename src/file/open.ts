@@ -4,10 +4,10 @@
  * @module
  */
 import { EBADF, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, EOPNOTSUPP, EROFS } from "../layout/errno.ts";
-import { INODE_LOCK, INODE_MODE, INODE_NLINK } from "../layout/inode.ts";
+import { INODE_LOCK, INODE_NLINK } from "../layout/inode.ts";
 import { ESTALE, lockGuard, unlockGuard, versionOf } from "../names/directory.ts";
 import { inspectName } from "../names/inspect_bucket.ts";
-import { LAST_NAME, type Walk } from "../names/walk.ts";
+import { CREATE, FOLLOW, type Walk } from "../names/walk.ts";
 import {
   claimUnusedLocked,
   generationOf,
@@ -37,11 +37,10 @@ export function open(context: Context, path: string, flags: number, mode: number
   const descriptor = context.descriptors.reserve();
   if (descriptor < 0) return descriptor;
   const { walk } = context;
-  const follow = (flags & O_NOFOLLOW) === 0 && !exclusive;
+  const how = ((flags & O_NOFOLLOW) === 0 && !exclusive ? FOLLOW : 0) | (create ? CREATE : 0);
   for (;;) {
-    const resolved = walk.resolve(path, follow);
+    const resolved = walk.resolve(path, how);
     if (resolved !== 0) return resolved;
-    if (create && walk.trailingSlash && walk.last === LAST_NAME) return -EISDIR;
     let result: number;
     if (walk.inodeWord === 0) {
       if (!create) return -ENOENT;
@@ -117,22 +116,25 @@ export function close(context: Context, descriptor: number): number {
   const began = context.begin();
   if (began !== 0) return began;
   if (file.grew) trim(context, file);
+  // Nobody else can claim it while it is open: this is the generation that was opened.
+  const generation = generationOf(context.store, file.inodeWord);
   const left = context.descriptors.close(descriptor);
-  if (left === 0 && context.store.memory.i32[file.inodeWord + INODE_NLINK] === 0) reapInode(context, file.inodeWord);
+  if (left === 0 && context.store.memory.i32[file.inodeWord + INODE_NLINK] === 0) {
+    reapInode(context, file.inodeWord, generation);
+  }
   context.end();
   return 0;
 }
 
-/** Gives an inode back if it has neither names nor opens left. */
-export function reapInode(context: Context, inodeWord: number): void {
+/**
+ * Gives an inode back if it has neither names nor opens left, and is of the generation that it had when it was open. Whoever
+ * removed its last name at the same moment may have claimed it already: then its generation is another.
+ */
+export function reapInode(context: Context, inodeWord: number, generation: number): void {
   const { store } = context;
   if (lockExclusive(store.agent, inodeWord + INODE_LOCK) !== 0) return;
-  const { i32 } = store.memory;
-  const claimed = i32[inodeWord + INODE_NLINK] === 0 && isInUse(i32, inodeWord) && claimUnusedLocked(store, inodeWord);
+  const claimed = context.isSame(inodeWord, generation) && store.memory.i32[inodeWord + INODE_NLINK] === 0 &&
+    claimUnusedLocked(store, inodeWord);
   unlockExclusive(store.agent, inodeWord + INODE_LOCK);
   if (claimed) context.dispose(inodeWord);
-}
-
-function isInUse(i32: Int32Array, inodeWord: number): boolean {
-  return i32[inodeWord + INODE_MODE] !== 0;
 }

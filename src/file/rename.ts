@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { EBUSY, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY } from "../layout/errno.ts";
+import { EBUSY, EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR, ENOTEMPTY } from "../layout/errno.ts";
 import { DIR_INDEX, DIR_PARENT, INODE_CTIME, INODE_LOCK, INODE_VERSION } from "../layout/inode.ts";
 import { SUPER_RENAME_LOCK } from "../layout/superblock.ts";
 import { GRANULE_WORDS } from "../layout/units.ts";
@@ -28,7 +28,7 @@ import {
 } from "../names/directory.ts";
 import { inspectName } from "../names/inspect_bucket.ts";
 import { GuardSet, type WantedGuard } from "../names/guard_set.ts";
-import { LAST_NAME, type Walk } from "../names/walk.ts";
+import { ENTRY, LAST_NAME, LAST_TOO_LONG, type Walk } from "../names/walk.ts";
 import { claimUnusedLocked, S_IFDIR, S_IFMT } from "../store/inodes.ts";
 import type { Store } from "../store/store.ts";
 import { lockExclusive, unlockExclusive } from "../sync/raw_lock.ts";
@@ -77,12 +77,14 @@ function refuseLoop(store: Store, to: Walk): number {
 /** Resolves both paths and refuses what can be told from them, in the order in which Linux does. */
 function resolveBoth(context: Context, fromPath: string, toPath: string): number {
   const { walk: from, secondWalk: to, store } = context;
-  const resolvedFrom = from.resolve(fromPath, false);
+  const resolvedFrom = from.resolve(fromPath, ENTRY);
   if (resolvedFrom !== 0) return resolvedFrom;
-  const resolvedTo = to.resolve(toPath, false);
+  const resolvedTo = to.resolve(toPath, ENTRY);
   if (resolvedTo !== 0) return resolvedTo;
-  if (from.last !== LAST_NAME || to.last !== LAST_NAME) return -EBUSY;
+  if (!isName(from) || !isName(to)) return -EBUSY;
+  if (from.last === LAST_TOO_LONG) return -ENAMETOOLONG;
   if (from.inodeWord === 0) return -ENOENT;
+  if (to.last === LAST_TOO_LONG) return -ENAMETOOLONG;
   const isDirectory = (from.mode & S_IFMT) === S_IFDIR;
   if (!isDirectory && (from.trailingSlash || to.trailingSlash)) return -ENOTDIR;
   if (isDirectory && isWithin(store, to.parentWord, from.inodeWord)) return -EINVAL;
@@ -94,6 +96,11 @@ function resolveBoth(context: Context, fromPath: string, toPath: string): number
     if (!isDirectory && ontoDirectory) return -EISDIR;
   }
   return 0;
+}
+
+/** Whether a path ends in a name, and not in dots or slashes alone. */
+function isName(walk: Walk): boolean {
+  return walk.last === LAST_NAME || walk.last === LAST_TOO_LONG;
 }
 
 /** Whether a directory is another, or lies within it. A hint unless the rename lock is held. */

@@ -26,7 +26,7 @@ import { EBUSY, EIDRM, EINVAL } from "../layout/errno.ts";
 import { LEDGER_COUNT, LEDGER_ENTRIES, LEDGER_NEXT, LEDGER_PENDING } from "../layout/inode.ts";
 import { LOCK_OWNER } from "../layout/lock_word.ts";
 import { GRANULE_BYTES, GRANULE_WORDS } from "../layout/units.ts";
-import { dropOpen } from "../store/inodes.ts";
+import { dropOpen, generationOf } from "../store/inodes.ts";
 import { type Agent, freeSlot, ownerOf, slotWordOf } from "../sync/agent.ts";
 import type { Context } from "./context.ts";
 import { reapInode } from "./open.ts";
@@ -57,7 +57,7 @@ function retireSteps(context: Context, agentId: number): number {
   const { memory, wasm, agent } = store;
   const slot = agentId % 2 ** SLOT_BITS;
   const capacity = memory.i32[agent.tableWord + TABLE_CAPACITY]!;
-  if (slot >= capacity || agentId === agentIdOf(agent)) return -EINVAL;
+  if (slot >= capacity || agentId >= 2 ** (SLOT_BITS + 30) || agentId === agentIdOf(agent)) return -EINVAL;
   const slotWord = slotWordOf(agent.tableWord, slot);
   const generation = Math.floor(agentId / 2 ** SLOT_BITS);
   const live = (generation << SLOT_GENERATION_SHIFT) | SLOT_LIVE;
@@ -93,7 +93,8 @@ function closeLedger(context: Context, firstBlock: number): void {
       if (ref === 0 || (ref & LEDGER_PENDING) !== 0) continue;
       i32[entry] = ref | LEDGER_PENDING;
       const inode = ref * GRANULE_WORDS;
-      if (dropOpen(store, inode) === 0) reapInode(context, inode);
+      const generation = generationOf(store, inode);
+      if (dropOpen(store, inode) === 0) reapInode(context, inode, generation);
       i32[entry] = 0;
     }
     const next = i32[block + LEDGER_NEXT]! * GRANULE_WORDS;

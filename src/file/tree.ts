@@ -43,7 +43,16 @@ import {
 import { inspectName } from "../names/inspect_bucket.ts";
 import { GuardSet } from "../names/guard_set.ts";
 import { encodeText } from "../names/text.ts";
-import { LAST_DOT, LAST_DOT_DOT, LAST_NAME, LAST_ROOT, PATH_BYTES, type Walk } from "../names/walk.ts";
+import {
+  ENTRY,
+  LAST_DOT,
+  LAST_DOT_DOT,
+  LAST_NAME,
+  LAST_ROOT,
+  LAST_TOO_LONG,
+  PATH_BYTES,
+  type Walk,
+} from "../names/walk.ts";
 import { coverRange, writeBytes } from "../store/extents.ts";
 import { claimUnusedLocked, S_IFDIR, S_IFLNK, S_IFMT, takeInode } from "../store/inodes.ts";
 import type { Store } from "../store/store.ts";
@@ -132,7 +141,7 @@ export function link(context: Context, existing: string, path: string): number {
 function linkSteps(context: Context, existing: string, path: string): number {
   const { walk, secondWalk, store } = context;
   for (;;) {
-    const resolved = walk.resolve(existing, false);
+    const resolved = walk.resolve(existing, 0);
     if (resolved !== 0) return resolved;
     if (walk.inodeWord === 0) return -ENOENT;
     let result = resolveMissing(context, secondWalk, path);
@@ -177,8 +186,9 @@ function linkSteps(context: Context, existing: string, path: string): number {
 function resolveMissing(context: Context, walk: Walk, path: string): number {
   const may = context.mayRead();
   if (may !== 0) return may;
-  const resolved = walk.resolve(path, false);
+  const resolved = walk.resolve(path, ENTRY);
   if (resolved !== 0) return resolved;
+  if (walk.last === LAST_TOO_LONG) return -ENAMETOOLONG;
   if (walk.inodeWord !== 0) return -EEXIST;
   return context.mayWrite();
 }
@@ -215,13 +225,14 @@ function unlinkSteps(context: Context, path: string): number {
   for (;;) {
     const may = context.mayRead();
     if (may !== 0) return may;
-    const resolved = walk.resolve(path, false);
+    const resolved = walk.resolve(path, ENTRY);
     if (resolved !== 0) return resolved;
-    if (walk.last !== LAST_NAME) return -EISDIR;
+    if (walk.last !== LAST_NAME) return walk.last === LAST_TOO_LONG ? -ENAMETOOLONG : -EISDIR;
     if (walk.inodeWord === 0) return -ENOENT;
     const mayWrite = context.mayWrite();
     if (mayWrite !== 0) return mayWrite;
     if ((walk.mode & S_IFMT) === S_IFDIR) return -EISDIR;
+    if (walk.trailingSlash) return -ENOTDIR;
     const result = unlinkFound(context, walk, context.now());
     if (result !== -ESTALE) return result;
   }
@@ -280,8 +291,9 @@ function removeDirectorySteps(context: Context, path: string): number {
   for (;;) {
     const may = context.mayRead();
     if (may !== 0) return may;
-    const resolved = walk.resolve(path, false);
+    const resolved = walk.resolve(path, ENTRY);
     if (resolved !== 0) return resolved;
+    if (walk.last === LAST_TOO_LONG) return -ENAMETOOLONG;
     if (walk.last === LAST_ROOT) return -EBUSY;
     if (walk.last === LAST_DOT) return -EINVAL;
     if (walk.last === LAST_DOT_DOT) return -ENOTEMPTY;

@@ -74,7 +74,7 @@ export const ERRNO_TEXT: ReadonlyMap<number, readonly [code: string, message: st
   [ENAMETOOLONG, ["ENAMETOOLONG", "name too long"]],
   [ENOTEMPTY, ["ENOTEMPTY", "directory not empty"]],
   [ELOOP, ["ELOOP", "too many symbolic links encountered"]],
-  [EIDRM, ["EIDRM", "agent has been retired"]],
+  [EIDRM, ["EIDRM", "agent has detached or been retired"]],
   [EOVERFLOW, ["EOVERFLOW", "value too large for defined data type"]],
   [EOPNOTSUPP, ["EOPNOTSUPP", "operation not supported on socket"]],
   [ETIMEDOUT, ["ETIMEDOUT", "connection timed out"]],

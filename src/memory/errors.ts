@@ -15,6 +15,7 @@ export type AttachErrorCode =
 
 /** A memory cannot be attached because it is not what this library reads. Shows what was found and expected. */
 export class AttachError extends Error {
+  /** Name of the class. */
   override readonly name: string = "AttachError";
   /** Which of the reasons it is. */
   readonly code: AttachErrorCode;
@@ -34,6 +35,7 @@ export class AttachError extends Error {
 
 /** The memory does not begin with the magic number: it holds no pool, or the region no heap. */
 export class WrongMagicError extends AttachError {
+  /** Name of the class. */
   override readonly name = "WrongMagicError";
   /** Makes the error. */
   constructor(found: string, expected: string, advice = "format it first, or pass the memory of a formatted one") {
@@ -43,6 +45,7 @@ export class WrongMagicError extends AttachError {
 
 /** The pool was formatted by a version of the format that this library does not know. */
 export class UnknownVersionError extends AttachError {
+  /** Name of the class. */
   override readonly name = "UnknownVersionError";
   /** Makes the error. */
   constructor(found: string, expected: string) {
@@ -52,6 +55,7 @@ export class UnknownVersionError extends AttachError {
 
 /** The pool's layout differs from this library's, although the format version is the same. */
 export class IncompatibleLayoutError extends AttachError {
+  /** Name of the class. */
   override readonly name = "IncompatibleLayoutError";
   /** Makes the error. */
   constructor(found: string, expected: string) {
@@ -61,6 +65,7 @@ export class IncompatibleLayoutError extends AttachError {
 
 /** The memory is shorter than the pool or heap that it is to hold. */
 export class TruncatedMemoryError extends AttachError {
+  /** Name of the class. */
   override readonly name = "TruncatedMemoryError";
   /** Makes the error. */
   constructor(foundBytes: number, expectedBytes: number) {
@@ -76,6 +81,7 @@ export class TruncatedMemoryError extends AttachError {
 
 /** The pool holds no filesystem, or its formatting has not been completed. */
 export class UnformattedError extends AttachError {
+  /** Name of the class. */
   override readonly name = "UnformattedError";
   /** Makes the error. */
   constructor(what: string) {
@@ -85,6 +91,7 @@ export class UnformattedError extends AttachError {
 
 /** The engine refuses a memory of the size asked for. */
 export class MemoryRefusedError extends RangeError {
+  /** Name of the class. */
   override readonly name = "MemoryRefusedError";
   /** `ERR_POOL_MEMORY`. */
   readonly code = "ERR_POOL_MEMORY";
@@ -106,6 +113,7 @@ export class MemoryRefusedError extends RangeError {
 
 /** All slots of the agent table are taken. */
 export class AgentTableFullError extends Error {
+  /** Name of the class. */
   override readonly name = "AgentTableFullError";
   /** `ERR_AGENTS`. */
   readonly code = "ERR_AGENTS";
@@ -117,6 +125,7 @@ export class AgentTableFullError extends Error {
 
 /** An error with an error number, as system calls have. */
 export class ErrnoError extends Error {
+  /** Name of the class. */
   override readonly name: string = "Error";
   /** Such as `ENOSPC`. */
   readonly code: string;
@@ -136,6 +145,7 @@ export class ErrnoError extends Error {
 
 /** The shared memory contradicts itself. Nothing was changed. */
 export class CorruptionError extends Error {
+  /** Name of the class. */
   override readonly name = "CorruptionError";
   /** `ERR_CORRUPT`. */
   readonly code = "ERR_CORRUPT";

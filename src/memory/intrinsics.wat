@@ -247,8 +247,11 @@
     (local $versionW i32)
     (local.set $versionW (i32.add (local.get $inodeW) (i32.const {INODE_VERSION})))
     (call $beginChange (local.get $versionW))
+    {stepWords $inodeW {INODE_SIZE} 2 1}
     (f64.store offset={INODE_SIZE_BYTE} {word $inodeW} (local.get $size))
+    {stepWords $inodeW {INODE_MTIME} 2 1}
     (f64.store offset={INODE_MTIME_BYTE} {word $inodeW} (local.get $time))
+    {stepWords $inodeW {INODE_CTIME} 2 1}
     (f64.store offset={INODE_CTIME_BYTE} {word $inodeW} (local.get $time))
     (call $endChange (local.get $versionW)))
 
@@ -264,6 +267,8 @@
     (local.set $base {word $bucketW})
     (local.set $end {memoryBytes})
     (if ({PTR}.gt_u (local.get $base) ({PTR}.sub (local.get $end) ({PTR}.const 16))) (then (return (i32.const -1))))
+    ;; As much as the usual bucket takes; the search itself is one step.
+    {stepWords $bucketW 0 254 0}
     (local.set $count (i32.load (local.get $base)))
     (if (i32.gt_u (local.get $count) (i32.const 5460)) (then (return (i32.const -1))))
     (local.set $at ({PTR}.add (local.get $base) ({PTR}.const {BUCKET_ENTRIES_BYTE})))

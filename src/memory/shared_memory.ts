@@ -148,6 +148,14 @@ export class SharedMemory {
     }
   }
 
+  /** A private copy of some bytes. Not zeroed first, as an array that is made and then copied into is. */
+  copyOf(addr: number, bytes: number): Uint8Array<ArrayBuffer> {
+    if (addr + bytes <= this.u8.length) return new Uint8Array(this.u8.subarray(addr, addr + bytes));
+    const copy = new Uint8Array(bytes);
+    this.copyOut(copy, 0, addr, bytes);
+    return copy;
+  }
+
   /** A fixed view over some bytes of the pool; valid for ever, since memory never shrinks. */
   view(addr: number, bytes: number): Uint8Array {
     return new Uint8Array(this.memory.buffer, addr, bytes);

@@ -87,11 +87,21 @@ export function isDirectory(i32: Int32Array, directoryWord: number, generation: 
 }
 
 /**
+ * Whether an inode is of a generation still. Asked between reading where a guard is and touching it: an inode that has
+ * been reused may hold anything where a directory has its index, and not before its generation has changed. The guards
+ * of a directory that was one are locks for ever.
+ */
+export function isGeneration(store: Store, inodeWord: number, generation: number): boolean {
+  return store.wasm.fenceLoad(inodeWord + INODE_OPENS) >>> OPENS_GENERATION_SHIFT === generation;
+}
+
+/**
  * Takes the guard of a hash. Returns its word, or `-ESTALE` where the directory is gone or changed its guards, or a
  * negative errno of the lock.
  */
 export function lockGuard(store: Store, directoryWord: number, generation: number, hash: number): number {
   const guardWord = guardOf(store.memory.i32, directoryWord, hash);
+  if (!isGeneration(store, directoryWord, generation)) return -ESTALE;
   const locked = lockExclusive(store.agent, guardWord + STRIPE_LOCK);
   if (locked !== 0) return locked;
   if (isGuardLocked(store, directoryWord, generation, hash, guardWord)) return guardWord;

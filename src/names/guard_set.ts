@@ -6,7 +6,7 @@
 import { STRIPE_LOCK } from "../layout/directory.ts";
 import type { Store } from "../store/store.ts";
 import { lockExclusive } from "../sync/raw_lock.ts";
-import { allGuards, ESTALE, guardOf, isDirectory, unlockGuard } from "./directory.ts";
+import { allGuards, ESTALE, guardOf, isDirectory, isGeneration, unlockGuard } from "./directory.ts";
 
 /** One guard that is wanted, or (without a hash) all guards of a directory. */
 export interface WantedGuard {
@@ -30,11 +30,10 @@ export class GuardSet {
 
   /** Takes all or none. Returns 0, `-ESTALE` or a negative errno. */
   lock(wanted: readonly WantedGuard[]): number {
-    const { i32 } = this.#store.memory;
     const words = new Set<number>();
     for (const one of wanted) {
-      if (!isDirectory(i32, one.directoryWord, one.generation)) return -ESTALE;
       for (const word of this.#wordsOf(one)) words.add(word);
+      if (!isGeneration(this.#store, one.directoryWord, one.generation)) return -ESTALE;
     }
     for (const word of [...words].sort((left, right) => left - right)) {
       const locked = lockExclusive(this.#store.agent, word + STRIPE_LOCK);

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { EIDRM, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR } from "../layout/errno.ts";
+import { EIDRM, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR } from "../layout/errno.ts";
 import {
   DIR_PARENT,
   INODE_LOCK,
@@ -55,6 +55,16 @@ export const LAST_DOT = 2;
 /** The path ends in `..`. */
 export const LAST_DOT_DOT = 3;
 
+/** The name at the end of the path is longer than a name may be; only where an entry is asked for. */
+export const LAST_TOO_LONG = 4;
+
+/** How to resolve a path: a symbolic link at its end is followed. */
+export const FOLLOW = 1;
+/** What is asked for is the entry itself: a link at the end is not followed, and a slash behind it demands nothing. */
+export const ENTRY = 2;
+/** A file may be made: a slash at the end is refused with `EISDIR`. */
+export const CREATE = 4;
+
 const OPTIMISTIC_TRIES = 64;
 const NOTES = 128;
 const SLASH = 47;
@@ -99,16 +109,17 @@ export class Walk implements Name {
   /**
    * Resolves a path from the root.
    *
-   * @param follow whether a symbolic link as last component is followed (it always is before a trailing slash)
+   * @param how 0, {@linkcode FOLLOW}, {@linkcode ENTRY} or {@linkcode CREATE} (with `FOLLOW` or without). Without
+   * `FOLLOW`, a symbolic link at the end is followed before a slash only.
    * @returns 0, also where only the last name does not exist (`inodeWord` is 0 then), or a negative errno.
    */
-  resolve(path: string, follow: boolean): number {
+  resolve(path: string, how: number): number {
     if (path.length === 0) return -ENOENT;
     if (path.length > PATH_BYTES / 3 && (path.length > PATH_BYTES || encodeText(path).length > PATH_BYTES)) {
       return -ENAMETOOLONG;
     }
     for (let attempt = 0;; attempt++) {
-      const result = this.#try(path, follow, attempt >= OPTIMISTIC_TRIES);
+      const result = this.#try(path, how, attempt >= OPTIMISTIC_TRIES);
       if (result !== -ESTALE) return result;
       if (!this.#store.agent.live) return -EIDRM;
     }
@@ -144,7 +155,7 @@ export class Walk implements Name {
     return this.validate() ? -errno : -ESTALE;
   }
 
-  #try(path: string, follow: boolean, locked: boolean): number {
+  #try(path: string, how: number, locked: boolean): number {
     const store = this.#store;
     const { memory } = store;
     let text = path;
@@ -168,7 +179,6 @@ export class Walk implements Name {
       while (at < length && text.charCodeAt(at) === SLASH) at++;
       const isLast = at === length;
       if (isLast) this.trailingSlash = end < length;
-      if (this.nameBytes > NAME_BYTES) return this.#fail(ENAMETOOLONG);
       if (text.charCodeAt(start) === DOT && end - start <= 2) {
         if (end - start === 1) {
           this.last = LAST_DOT;
@@ -184,6 +194,12 @@ export class Walk implements Name {
         }
       }
       this.last = LAST_NAME;
+      if (isLast && this.trailingSlash && (how & CREATE) !== 0) return this.#fail(EISDIR);
+      if (this.nameBytes > NAME_BYTES) {
+        if (!isLast || (how & ENTRY) === 0) return this.#fail(ENAMETOOLONG);
+        this.last = LAST_TOO_LONG;
+        return this.#finish(directory, generation, 0, 0, locked);
+      }
       const found = locked ? this.#lookUpLocked(directory, generation) : this.#lookUp(directory);
       if (found < 0) return found;
       if (found === 0) {
@@ -196,7 +212,7 @@ export class Walk implements Name {
       const { i32 } = memory;
       if (!locked && !this.#note(inode + INODE_VERSION)) return -ESTALE;
       const type = i32[inode + INODE_MODE]! & S_IFMT;
-      if (type === S_IFLNK && (!isLast || follow || this.trailingSlash)) {
+      if (type === S_IFLNK && (!isLast || (how & FOLLOW) !== 0 || (this.trailingSlash && (how & ENTRY) === 0))) {
         if (++links > LINK_COUNT) return this.#fail(ELOOP);
         const target = this.#readLink(inode, inodeGeneration);
         if (target === undefined) return -ESTALE;
@@ -212,7 +228,7 @@ export class Walk implements Name {
         continue;
       }
       if (isLast) {
-        if (this.trailingSlash && type !== S_IFDIR) return this.#fail(ENOTDIR);
+        if (this.trailingSlash && type !== S_IFDIR && (how & ENTRY) === 0) return this.#fail(ENOTDIR);
         return this.#finish(directory, generation, inode, inodeGeneration, locked);
       }
       if (type !== S_IFDIR) return this.#fail(ENOTDIR);

@@ -102,6 +102,24 @@ export function readBytes(
   }
 }
 
+/** A private copy of `[position, position + bytes)`, all below the size. */
+export function copyBytes(
+  store: Store,
+  inodeWord: number,
+  bytes: number,
+  position: number,
+): Uint8Array<ArrayBuffer> {
+  const { memory } = store;
+  if (isCovered(store, inodeWord, position, bytes)) {
+    const extent = extentsWordOf(memory.i32, inodeWord);
+    const start = (memory.i32[extent + EXTENT_FILE]! >>> 0) * EXTENT_UNIT_BYTES;
+    return memory.copyOf(memory.i32[extent + EXTENT_REF]! * GRANULE_BYTES + (position - start), bytes);
+  }
+  const copy = new Uint8Array(bytes);
+  readBytes(store, inodeWord, copy, 0, bytes, position);
+  return copy;
+}
+
 /** Copies a caller's bytes into a range that {@linkcode coverRange} has made sure is covered. */
 export function writeBytes(
   store: Store,

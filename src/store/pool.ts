@@ -76,9 +76,17 @@ const MAGIC_TEXT = "ExtMemFS";
  * ```
  */
 export class Pool implements Disposable {
-  /** This agent. */
+  /**
+   * This agent, for the rooms above.
+   *
+   * @internal
+   */
   readonly agent: Agent;
-  /** The heap, as this agent uses it. Its functions return errnos; {@linkcode Pool.allocator} throws. */
+  /**
+   * The heap, for the rooms above: it returns errnos, where {@linkcode Pool.allocator} throws.
+   *
+   * @internal
+   */
   readonly heap: Heap;
   /** The allocator over the pool. */
   readonly allocator: Allocator;

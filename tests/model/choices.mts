@@ -58,5 +58,9 @@ function collect(sandbox: string, below: string, of: PickArgument["of"], found: 
 }
 
 function isThere(path: string): boolean {
-  return fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  try {
+    return fs.lstatSync(path) !== undefined;
+  } catch {
+    return false;
+  }
 }

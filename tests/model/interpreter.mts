@@ -2,11 +2,12 @@
  * Runs operations on a filesystem and turns what comes of them into text: the same code on both sides, in Deno over the
  * filesystem under test and in Node over `node:fs`.
  *
- * Imports types only, so that Node runs this file as it is (it strips the types).
+ * Node runs this file as it is (it strips the types).
  *
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import type { Argument, DataArgument, ErrorFields, IntoArgument, Operation, Outcome, ViewKind } from "./language.ts";
 
 /** Methods by name: `node:fs`, or a filesystem with its names. */
@@ -93,7 +94,7 @@ export class Interpreter {
     if (argument === null || typeof argument !== "object") return argument;
     if ("at" in argument) {
       const path = expandPath(argument, this.#setting.sandbox);
-      if (argument.as === "bytes") return new TextEncoder().encode(path);
+      if (argument.as === "bytes") return Buffer.from(path);
       return argument.as === "url" ? new URL(`file://${path}`) : path;
     }
     if ("data" in argument) return patternView(argument);

@@ -71,7 +71,9 @@ export function refusal(operation: Operation, sandbox: string): string | undefin
     if (!isPath(argument)) continue;
     const path = expandPath(argument, sandbox);
     if (!staysInside(path, jailOf(sandbox))) return "leaves the sandbox";
-    if (call === "rmSync" && /(^|\/)\.{1,2}\/*$/.test(path)) return "rmSync empties `.` and `..`, and then fails";
+    if (call === "rmSync" && (/(^|\/)\.{1,2}\/*$/.test(path) || (path.endsWith("/") && isLink(path)))) {
+      return "rmSync empties what `.`, `..` and a link with a slash lead to, and may then fail";
+    }
     if (
       call === "copyFileSync" && index === 1 && isPath(args[0]) && destroysByCopy(expandPath(args[0], sandbox), path)
     ) {
@@ -144,6 +146,10 @@ function staysInside(path: string, jail: string): boolean {
   return entered;
 }
 
+function isLink(path: string): boolean {
+  return linkTarget(path.replace(/\/+$/, "")) !== undefined;
+}
+
 function linkTarget(path: string): string | undefined {
   try {
     return fs.readlinkSync(path);
@@ -155,7 +161,8 @@ function linkTarget(path: string): string | undefined {
 /** Whether copying would remove the destination, or give a time that was set to its directory. */
 function destroysByCopy(source: string, destination: string): boolean {
   if (!fs.existsSync(`${source}/.`)) return false;
-  if (fs.existsSync(destination)) return !fs.existsSync(`${destination}/.`);
+  if (fs.existsSync(`${destination}/.`)) return false;
+  if (fs.existsSync(destination) || isLink(destination)) return true;
   const parent = statOf(posix.dirname(destination));
   return parent !== undefined && Date.now() - parent.mtimeMs > 60_000;
 }

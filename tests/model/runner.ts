@@ -8,7 +8,7 @@ import { Interpreter } from "./interpreter.mts";
 import { type Operation, type Outcome, showOperation, showOutcome } from "./language.ts";
 import { jailOf } from "./jail.mts";
 import type { NodeOracle } from "./node_oracle.ts";
-import { createSubject } from "./subject.ts";
+import { createSubject, type Subject, type SubjectOptions } from "./subject.ts";
 
 /** Where the two sides came to differ. */
 export interface Difference {
@@ -46,9 +46,9 @@ interface Oddity {
 
 /**
  * Where Node itself is odd. Some more cases are not even run, because Node changes what it should not (`jail.mts`):
- * `rmSync` of `.` and `..`, which empties the directory and then fails; `copyFileSync` of a directory over a file, which
- * removes the file and then fails; recursive `readdirSync` over links to directories, which it follows, in a loop up to
- * forty times; and what only root may do, where Node is not root.
+ * `rmSync` of `.`, of `..` and of a link with a slash at its end, which empties the directory and may then fail;
+ * `copyFileSync` of a directory over a file, which removes the file and then fails; recursive `readdirSync` over links to
+ * directories, which it follows, in a loop up to forty times; and what only root may do, where Node is not root.
  */
 export const KNOWN_ODD: readonly Oddity[] = [
   {
@@ -67,21 +67,29 @@ export const KNOWN_ODD: readonly Oddity[] = [
       operation.call === "copyFileSync" && expected.error?.syscall === "copyfile" && got.error?.code === "EISDIR",
   },
   {
-    why:
-      "realpathSync takes what is neither a string nor a URL for its text: `null` is the file `null`, and bytes are " +
-      "their numbers. An error of type, or the file that the bytes name, will do.",
-    accepts: (operation, _expected, got) => {
-      const [path] = operation.args;
-      if (operation.call !== "realpathSync" || typeof path === "string") return false;
-      if (typeof path !== "object" || path === null || !("at" in path)) return got.error?.name === "TypeError";
-      return path.as === "bytes";
-    },
+    why: "rmSync of a directory names the URL or the bytes it was given, not the path.",
+    accepts: ({ call, args: [path] }, expected, got) =>
+      call === "rmSync" && typeof path === "object" && path !== null && "at" in path && path.as !== undefined &&
+      expected.error?.code === "ERR_FS_EISDIR" && got.error?.code === "ERR_FS_EISDIR",
+  },
+  {
+    why: "realpathSync takes what is no path for its text: `null` is the file `null`. An error of type will do.",
+    accepts: ({ call, args: [path] }, _expected, got) =>
+      call === "realpathSync" && typeof path !== "string" && got.error?.code === "ERR_INVALID_ARG_TYPE",
   },
   {
     why: "readSync with a bigint for a length throws what JavaScript throws when bigints meet numbers.",
     accepts: (operation, expected, got) =>
       operation.call === "readSync" && expected.error?.name === "TypeError" && expected.error.code === undefined &&
       got.error?.name === "TypeError",
+  },
+  {
+    why: "readFileSync of a descriptor with an encoding looks at the flags that it does not need.",
+    accepts: (operation, expected) => {
+      const [file] = operation.args;
+      const isPath = typeof file === "string" || (typeof file === "object" && file !== null && "at" in file);
+      return operation.call === "readFileSync" && !isPath && /^ERR_/.test(expected.error?.code ?? "");
+    },
   },
   {
     why: "lstatSync with `throwIfNoEntry: false` throws ENOTDIR, where statSync returns undefined.",
@@ -124,41 +132,60 @@ function comparable(outcome: Outcome): Outcome {
  *
  * @param oracle Node.
  * @param operations The sequence; at its end both trees are compared as well.
+ * @param options How the filesystem under test is used.
  */
-export async function runSequence(oracle: NodeOracle, operations: Operation[]): Promise<Run> {
+export async function runSequence(
+  oracle: NodeOracle,
+  operations: Operation[],
+  options: SubjectOptions = { debugLevel: 3, agentCount: 1 },
+): Promise<Run> {
   const sandbox = oracle.nextSandbox();
   const tree: Operation = { call: "$tree", args: [jailOf(sandbox)] };
   const { operations: sequence, outcomes } = await oracle.run(sandbox, [...operations, tree]);
-  const subject = createSubject();
   const run: Run = { sandbox, operations: sequence.slice(0, -1), comparedCount: 0, tally: new Map() };
   try {
-    subject.fs.mkdirSync(sandbox, { recursive: true });
-    const interpreter = new Interpreter({ ...subject, sandbox, sparesClosed: false });
-    for (const [index, operation] of sequence.entries()) {
-      const expected = outcomes[index];
-      const kind = expected.skipped !== undefined ? "skipped" : expected.error?.code ?? expected.error?.name ?? "ok";
-      run.tally.set(kind, (run.tally.get(kind) ?? 0) + 1);
-      if (expected.skipped !== undefined) continue;
-      const got = interpreter.run(operation);
-      if (index < operations.length) run.comparedCount++;
-      if (agree(operation, expected, got, oracle.greeting.root)) continue;
-      const what = index === operations.length ? "the whole tree at the end" : showOperation(operation);
-      run.difference = { index, what, expected: showOutcome(expected), got: showOutcome(got) };
-      return run;
-    }
-    run.difference = violation("check() with descriptors open", subject.check()) ??
-      (interpreter.closeAll(), violation("check() with all closed", subject.check()));
-    if (run.difference) run.difference.index = sequence.length;
-  } finally {
-    subject.dispose();
+    run.difference = compareOn(createSubject(options), run, sequence, outcomes, oracle.greeting.root);
+  } catch (error) {
+    // The interpreter never throws: making, checking, closing or detaching the filesystem did.
+    const got = error instanceof Error ? `${error.stack}` : String(error);
+    run.difference = { index: sequence.length, what: "outside of the operations", expected: "no error", got };
   }
   return run;
 }
 
-function violation(what: string, violations: readonly unknown[]): Difference | undefined {
+function compareOn(
+  subject: Subject,
+  run: Run,
+  sequence: Operation[],
+  outcomes: Outcome[],
+  root: boolean,
+): Difference | undefined {
+  subject.fs.mkdirSync(run.sandbox, { recursive: true });
+  const interpreter = new Interpreter({ ...subject, sandbox: run.sandbox, sparesClosed: false });
+  for (const [index, operation] of sequence.entries()) {
+    const expected = outcomes[index];
+    const kind = expected.skipped !== undefined ? "skipped" : expected.error?.code ?? expected.error?.name ?? "ok";
+    run.tally.set(kind, (run.tally.get(kind) ?? 0) + 1);
+    if (expected.skipped !== undefined) continue;
+    const got = interpreter.run(operation);
+    const isTree = index === run.operations.length;
+    if (!isTree) run.comparedCount++;
+    if (agree(operation, expected, got, root)) continue;
+    const what = isTree ? "the whole tree at the end" : showOperation(operation);
+    return { index, what, expected: showOutcome(expected), got: showOutcome(got) };
+  }
+  const open = violation(sequence.length, "check() with descriptors open", subject.check());
+  if (open) return open;
+  interpreter.closeAll();
+  const closed = violation(sequence.length, "check() with all closed", subject.check());
+  subject.dispose();
+  return closed;
+}
+
+function violation(index: number, what: string, violations: readonly unknown[]): Difference | undefined {
   if (violations.length === 0) return undefined;
   const got = violations.map((found) => typeof found === "string" ? found : JSON.stringify(found)).join("; ");
-  return { index: 0, what, expected: "no violations", got };
+  return { index, what, expected: "no violations", got };
 }
 
 /**
@@ -166,15 +193,20 @@ function violation(what: string, violations: readonly unknown[]): Difference | u
  *
  * @param oracle Node.
  * @param operations A sequence with its choices made.
+ * @param options How the filesystem under test is used.
  * @returns A sequence that makes a difference in the same call, of which no operation can be left out.
  */
-export async function minimize(oracle: NodeOracle, operations: Operation[]): Promise<Operation[]> {
+export async function minimize(
+  oracle: NodeOracle,
+  operations: Operation[],
+  options?: SubjectOptions,
+): Promise<Operation[]> {
   const method = (run: Run): string | undefined => run.difference?.what.replace(/\(.*/s, "");
-  const wanted = method(await runSequence(oracle, operations));
+  const wanted = method(await runSequence(oracle, operations, options));
   let smallest = operations;
   for (let index = smallest.length - 1; index >= 0; index = Math.min(index, smallest.length) - 1) {
     const shorter = smallest.toSpliced(index, 1);
-    const run = await runSequence(oracle, shorter);
+    const run = await runSequence(oracle, shorter, options);
     if (run.difference && method(run) === wanted) smallest = shorter.slice(0, run.difference.index + 1);
   }
   return smallest;

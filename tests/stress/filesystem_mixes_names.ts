@@ -260,7 +260,8 @@ const large: Mix = {
           // Within the directory and to the other one.
           const [first] = mine;
           const to = random.below(2);
-          if (first === undefined) break;
+          // Renaming one name of a file onto another of the same file does nothing.
+          if (first === undefined || own[to]!.has(name)) break;
           fs.renameSync(`${path}/${first}`, `${paths[to]}/${name}`);
           mine.delete(first);
           own[to]!.add(name);

@@ -61,11 +61,16 @@ export class Shift {
     if (!holds) throw new Error(what());
   }
 
-  /** Fails unless bytes `[0, count)` are all the same, and those behind them still `sentinel`. Returns the byte. */
+  /**
+   * Fails unless `count` bytes are all the same, but for zeros at the end where a file was cut and lengthened again, and
+   * those around them still are `sentinel`. Returns the byte.
+   */
   homogeneous(bytes: Uint8Array, from: number, count: number, sentinel: number, what: string): number {
     const first = bytes[from]!;
+    let expected = first;
     for (let at = from; at < from + count; at++) {
-      if (bytes[at] !== first) {
+      if (bytes[at] === 0) expected = 0;
+      if (bytes[at] !== expected) {
         throw new Error(`${what}: byte ${at - from} of ${count} is ${bytes[at]}, the first is ${first}`);
       }
     }

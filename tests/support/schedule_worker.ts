@@ -127,6 +127,8 @@ scope.onmessage = async (event) => {
       extmemfs: {
         memory: start.memory,
         step: (word: number, writes: number) => control.step(index, word, writes === 0 ? Kind.READ : Kind.WRITE),
+        stepWords: (word: number, span: number, writes: number) =>
+          control.step(index, word, writes === 0 ? Kind.READ : Kind.WRITE, span),
         stepRange: (addr: number, bytes: number, writes: number) => {
           const word = Math.floor(addr / 4);
           if (bytes <= 0) return;

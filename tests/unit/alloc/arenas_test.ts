@@ -1,4 +1,4 @@
-import { Heap } from "../../../src/alloc/heap.ts";
+import type { Heap } from "../../../src/alloc/heap.ts";
 import {
   ARENA_GRANULES,
   ARENA_LIMIT,
