@@ -446,7 +446,7 @@ export class Heap {
     const index = tag & TAG_ARENA;
     if (tag !== tagOf(block, this.#seed, index) || index >= ARENA_LIMIT) return -1;
     // Word 2 of a granule; whatever else the address may be, no block begins there.
-    if (block % GRANULE_WORDS !== BLOCK_PHASE_WORDS) return -1;
+    if ((block & (GRANULE_WORDS - 1)) !== BLOCK_PHASE_WORDS) return -1;
     return (this.#memory.i32[block + BLOCK_SIZE] & BLOCK_FREE) === 0 ? index : -1;
   }
 }

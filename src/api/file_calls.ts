@@ -47,12 +47,24 @@ export const FALLOC_FL_KEEP_SIZE = 1;
 
 /** The calls on descriptors of one agent's filesystem. */
 export class FileCalls {
-  /** The state of this agent's operations; not for users. */
+  /**
+   * The state of this agent's operations.
+   *
+   * @internal
+   */
   protected readonly context: Context;
-  /** Where metadata are read into; not for users. */
+  /**
+   * Where metadata are read into.
+   *
+   * @internal
+   */
   protected readonly found: Metadata = new Metadata();
 
-  /** @param context the state of the agent's operations */
+  /**
+   * Takes the state of an agent's operations.
+   *
+   * @internal
+   */
   protected constructor(context: Context) {
     this.context = context;
   }
@@ -68,7 +80,11 @@ export class FileCalls {
     return this.openPath(text, toFlags(flags), toMode(mode, "mode", 0o666));
   }
 
-  /** Opens a path that has been checked; not for users. */
+  /**
+   * Opens a path that has been checked.
+   *
+   * @internal
+   */
   protected openPath(path: string, flags: number, mode: number): number {
     const descriptor = open(this.context, path, flags, mode);
     if (descriptor < 0) throw systemError(descriptor, "open", path);
@@ -81,7 +97,11 @@ export class FileCalls {
     if (result !== 0) throw this.#noFile(fd, "close");
   }
 
-  /** The open file of a descriptor; not for users. */
+  /**
+   * The open file of a descriptor.
+   *
+   * @internal
+   */
   protected fileOf(fd: number, syscall: string): OpenFile {
     const file = typeof fd === "number" ? this.context.descriptors.get(fd) : undefined;
     if (file === undefined) throw this.#noFile(fd, syscall);
@@ -230,7 +250,9 @@ export class FileCalls {
 
   /** Metadata of an open file. */
   fstatSync(fd: number, options?: StatOptions & { bigint?: false }): Stats;
+  /** Metadata of an open file, in bigints. */
   fstatSync(fd: number, options: StatOptions & { bigint: true }): BigIntStats;
+  /** Metadata of an open file. */
   fstatSync(fd: number, options?: StatOptions): Stats | BigIntStats;
   fstatSync(fd: number, options?: StatOptions): Stats | BigIntStats {
     this.fileOf(fd, "fstat");

@@ -226,7 +226,9 @@ export class FileSystem extends TreeCalls implements Disposable {
 
   /** Sizes of the filesystem as a whole, up to the pool's maximum. The path is one that exists in it. */
   statfsSync(path: PathLike, options?: StatOptions & { bigint?: false }): StatFs;
+  /** Sizes of the filesystem as a whole, in bigints. */
   statfsSync(path: PathLike, options: StatOptions & { bigint: true }): StatFs<bigint>;
+  /** Sizes of the filesystem as a whole. */
   statfsSync(path: PathLike, options?: StatOptions): StatFs | StatFs<bigint>;
   statfsSync(path: PathLike, options?: StatOptions): StatFs | StatFs<bigint> {
     const text = toPath(path);

@@ -30,8 +30,11 @@ export const R_OK = 4;
 export class MetadataCalls extends WholeFileCalls {
   /** Metadata of what a path leads to, through symbolic links. */
   statSync(path: PathLike, options?: PathStatOptions & { bigint?: false; throwIfNoEntry?: true }): Stats;
+  /** Metadata of what a path leads to, in bigints. */
   statSync(path: PathLike, options: PathStatOptions & { bigint: true; throwIfNoEntry?: true }): BigIntStats;
+  /** Metadata of what a path leads to, or undefined where there is nothing and that is no error. */
   statSync(path: PathLike, options: PathStatOptions & { bigint?: false }): Stats | undefined;
+  /** Metadata of what a path leads to. */
   statSync(path: PathLike, options?: PathStatOptions): Stats | BigIntStats | undefined;
   statSync(path: PathLike, options?: PathStatOptions): Stats | BigIntStats | undefined {
     return this.#stat(path, true, "stat", options);
@@ -39,8 +42,11 @@ export class MetadataCalls extends WholeFileCalls {
 
   /** Metadata of what a path names, a symbolic link itself included. */
   lstatSync(path: PathLike, options?: PathStatOptions & { bigint?: false; throwIfNoEntry?: true }): Stats;
+  /** Metadata of what a path names, in bigints. */
   lstatSync(path: PathLike, options: PathStatOptions & { bigint: true; throwIfNoEntry?: true }): BigIntStats;
+  /** Metadata of what a path names, or undefined where there is nothing and that is no error. */
   lstatSync(path: PathLike, options: PathStatOptions & { bigint?: false }): Stats | undefined;
+  /** Metadata of what a path names. */
   lstatSync(path: PathLike, options?: PathStatOptions): Stats | BigIntStats | undefined;
   lstatSync(path: PathLike, options?: PathStatOptions): Stats | BigIntStats | undefined {
     return this.#stat(path, false, "lstat", options);

@@ -228,7 +228,11 @@ export class Dirent<Name extends string | Uint8Array = string> {
   readonly parentPath: string;
   readonly #type: number;
 
-  /** @param type the mode's type bits */
+  /**
+   * Makes an entry.
+   *
+   * @param type the mode's type bits
+   */
   constructor(name: Name, parentPath: string, type: number) {
     this.name = name;
     this.parentPath = parentPath;

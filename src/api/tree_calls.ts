@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { list } from "../file/listing.ts";
+import { type EntryVisitor, list, listPlace } from "../file/listing.ts";
+import { removeTree } from "../file/remove_tree.ts";
 import { changeDescriptor, stat } from "../file/metadata.ts";
 import { close, open } from "../file/open.ts";
 import { rename } from "../file/rename.ts";
@@ -11,8 +12,7 @@ import { link, makeDirectory, makeSymlink, removeDirectory, unlink } from "../fi
 import { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY } from "../file/flags.ts";
 import * as data from "../file/data.ts";
 import { EBUSY, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENOTEMPTY } from "../layout/errno.ts";
-import { encodeText } from "../names/text.ts";
-import { NAME_BYTES, PATH_BYTES } from "../names/walk.ts";
+import type { DirectoryPlace } from "../names/walk.ts";
 import { S_IFDIR, S_IFLNK, S_IFMT } from "../store/inodes.ts";
 import { type PathLike, toBits, toBoolean, toInteger, toMode, toOptions, toPath } from "./arguments.ts";
 import { type Encoding, inEncoding, toEncoding } from "./encoding.ts";
@@ -118,6 +118,7 @@ export class TreeCalls extends MetadataCalls {
 
   /** Creates a directory whose name is a prefix and six random characters; returns its path. */
   mkdtempSync(prefix: PathLike, options?: Encoding | EncodingOptions | null): string;
+  /** Creates a directory of a random name; returns the bytes of its path. */
   mkdtempSync(prefix: PathLike, options: "buffer" | BufferEncodingOptions): Uint8Array<ArrayBuffer>;
   mkdtempSync(
     prefix: PathLike,
@@ -161,48 +162,25 @@ export class TreeCalls extends MetadataCalls {
     const last = lastNameOf(text);
     if (last === "" || last === ".") throw systemError(last === "" ? -EBUSY : -EINVAL, "rm", text);
     if (last === "..") throw systemError(-ENOTEMPTY, "rm", text);
-    this.#removeTree(text);
-  }
-
-  /** Removes a directory with all that is in it, also what other agents put there meanwhile. */
-  #removeTree(top: string): void {
-    const { context } = this;
-    const waiting = [top];
-    for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
-      const removed = removeDirectory(context, path);
-      if (removed === 0 || removed === -ENOENT) continue;
-      if (removed !== -ENOTEMPTY) throw systemError(removed, "rm", path);
-      if (encodeText(path).length > PATH_BYTES - 1 - NAME_BYTES && parentOf(path) !== top) {
-        // What is in it has a path that is too long to be said: it is moved to where it has a shorter one.
-        const moved = join(top, randomName());
-        const renamed = rename(context, path, moved);
-        if (renamed !== 0) throw systemError(renamed, "rm", path);
-        path = moved;
-      }
-      waiting.push(path);
-      const entries: [name: string, type: number][] = [];
-      const listed = list(context, path, (name, type) => entries.push([name, type << 12]));
-      if (listed !== 0 && listed !== -ENOENT) throw systemError(listed, "rm", path);
-      for (const [name, type] of entries) {
-        const child = join(path, name);
-        const result = type === S_IFDIR ? -EISDIR : unlink(context, child);
-        if (result === -EISDIR) waiting.push(child);
-        else if (result !== 0 && result !== -ENOENT) throw systemError(result, "rm", child);
-      }
-    }
+    const result = removeTree(this.context, text);
+    if (result !== 0) throw systemError(result, "rm", text);
   }
 
   /** Lists a directory: names, or {@linkcode Dirent}s. In no particular order. */
   readdirSync(path: PathLike, options?: (ReaddirOptions & { withFileTypes?: false }) | Encoding | null): string[];
+  /** Lists a directory: the bytes of names. */
   readdirSync(
     path: PathLike,
     options: "buffer" | (ReaddirOptions & BufferEncodingOptions & { withFileTypes?: false }),
   ): Uint8Array<ArrayBuffer>[];
+  /** Lists a directory: {@linkcode Dirent}s with the bytes of names. */
   readdirSync(
     path: PathLike,
     options: ReaddirOptions & BufferEncodingOptions & { withFileTypes: true },
   ): Dirent<Uint8Array<ArrayBuffer>>[];
+  /** Lists a directory: {@linkcode Dirent}s. */
   readdirSync(path: PathLike, options: ReaddirOptions & { withFileTypes: true }): Dirent[];
+  /** Lists a directory. */
   readdirSync(path: PathLike, options?: ReaddirOptions | Encoding | "buffer" | null): Listing;
   readdirSync(path: PathLike, options?: ReaddirOptions | Encoding | "buffer" | null): Listing {
     const given = toOptions<ReaddirOptions>(options);
@@ -225,24 +203,25 @@ export class TreeCalls extends MetadataCalls {
     const names: string[] = [];
     const entries: Dirent<string | Uint8Array<ArrayBuffer>>[] = [];
     const base = normalize(path);
-    // Directories by their path below the one that was asked for.
-    const waiting = [""];
-    for (const below of waiting) {
+    // By inode, not by path: a tree may be deeper than a path can say.
+    const waiting: { below: string; place: DirectoryPlace | undefined }[] = [{ below: "", place: undefined }];
+    for (const { below, place } of waiting) {
       const told = below === "" ? path : base === "." ? below : join(base, below);
-      this.#list(below === "" ? path : join(path, below), (name, type) => {
+      const visit: EntryVisitor = (name, type, word, generation) => {
         const relative = below === "" ? name : `${below}/${name}`;
         names.push(relative);
         entries.push(new Dirent(inEncoding(name, options.encoding), told, type << 12));
-        if (type << 12 === S_IFDIR) waiting.push(relative);
-      }, below !== "");
+        if (type << 12 === S_IFDIR) waiting.push({ below: relative, place: { word, generation } });
+      };
+      const result = place === undefined ? list(this.context, path, visit) : listPlace(this.context, place, visit);
+      if (result !== 0) throw systemError(result, "scandir", path);
     }
     return options.withFileTypes === true ? entries as Listing : inEncodings(names, options.encoding);
   }
 
-  #list(path: string, visit: (name: string, type: number) => void, mayBeGone = false): void {
+  #list(path: string, visit: EntryVisitor): void {
     const result = list(this.context, path, visit);
-    if (result === 0 || (mayBeGone && (result === -ENOENT || result === -ENOTDIR))) return;
-    throw systemError(result, "scandir", path);
+    if (result !== 0) throw systemError(result, "scandir", path);
   }
 
   /** Renames: atomic, also over an existing target. */
@@ -281,6 +260,7 @@ export class TreeCalls extends MetadataCalls {
 
   /** Target of a symbolic link. */
   readlinkSync(path: PathLike, options?: Encoding | EncodingOptions | null): string;
+  /** Target of a symbolic link, in bytes. */
   readlinkSync(path: PathLike, options: "buffer" | BufferEncodingOptions): Uint8Array<ArrayBuffer>;
   readlinkSync(
     path: PathLike,
@@ -305,6 +285,7 @@ export class TreeCalls extends MetadataCalls {
 
   /** The path without symbolic links; `.` and `..` are resolved by text before links are, as Node does. */
   realpathSync(path: PathLike, options?: Encoding | EncodingOptions | null): string;
+  /** The bytes of the path without symbolic links. */
   realpathSync(path: PathLike, options: "buffer" | BufferEncodingOptions): Uint8Array<ArrayBuffer>;
   realpathSync(
     path: PathLike,

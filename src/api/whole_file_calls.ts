@@ -46,7 +46,9 @@ export class WholeFileCalls extends FileCalls {
   ): Uint8Array<
     ArrayBuffer
   >;
+  /** Reads a whole file as a text. */
   readFileSync(path: PathLike | number, options: Encoding | (ReadFileOptions & { encoding: Encoding })): string;
+  /** Reads a whole file. */
   readFileSync(
     path: PathLike | number,
     options?: Encoding | "buffer" | ReadFileOptions | null,

@@ -16,7 +16,15 @@ import {
   INODE_VERSION,
   MAXIMUM_FILE_BYTES,
 } from "../layout/inode.ts";
-import { copyBytes, coverRange, fitSize, isCovered, readBytes, releaseBeyond, writeBytes } from "../store/extents.ts";
+import {
+  addressOfRange,
+  copyBytes,
+  coverRange,
+  fitSize,
+  readBytes,
+  releaseBeyond,
+  writeBytes,
+} from "../store/extents.ts";
 import { releaseFile } from "../store/inspect_file.ts";
 import type { Store } from "../store/store.ts";
 import { lockExclusive, lockShared, unlockShared } from "../sync/raw_lock.ts";
@@ -47,7 +55,11 @@ export function read(
   if (locked !== 0) return locked;
   const left = store.memory.f64[(inode + INODE_SIZE) / 2]! - at;
   const count = left <= 0 ? 0 : left < bytes ? left : bytes;
-  if (count > 0) readBytes(store, inode, to, offset, count, at);
+  if (count > 0) {
+    const addr = addressOfRange(store, inode, at, count);
+    if (addr !== 0) store.memory.copyOut(to, offset, addr, count);
+    else readBytes(store, inode, to, offset, count, at);
+  }
   unlockShared(agent, inode + INODE_LOCK);
   if (position < 0) file.position = at + count;
   return count;
@@ -103,20 +115,18 @@ export function write(
   const at = file.append ? size : position < 0 ? file.position : position;
   const end = at + bytes;
   let result = 0;
-  if (at > size || !isCovered(store, inode, at, bytes)) {
-    if (end > MAXIMUM_FILE_BYTES) result = -EFBIG;
-    else {
-      wasm.beginChange(inode + INODE_VERSION);
-      result = coverRange(store, inode, at, bytes, true, size > 0 && end > size);
-      if (result !== 0) releaseBeyond(store, inode, size);
-      wasm.endChange(inode + INODE_VERSION);
-      file.grew = true;
-    }
+  const addr = at <= size ? addressOfRange(store, inode, at, bytes) : 0;
+  if (addr !== 0) memory.copyIn(addr, from, offset, bytes);
+  else if (end > MAXIMUM_FILE_BYTES) result = -EFBIG;
+  else {
+    wasm.beginChange(inode + INODE_VERSION);
+    result = coverRange(store, inode, at, bytes, true, size > 0 && end > size);
+    if (result !== 0) releaseBeyond(store, inode, size);
+    wasm.endChange(inode + INODE_VERSION);
+    file.grew = true;
+    if (result === 0) writeBytes(store, inode, from, offset, bytes, at);
   }
-  if (result === 0) {
-    writeBytes(store, inode, from, offset, bytes, at);
-    wasm.publishWrite(inode, end > size ? end : size, now);
-  }
+  if (result === 0) wasm.publishWrite(inode, end > size ? end : size, now);
   releaseFile(store, inode);
   if (result !== 0) return result;
   if (position < 0) file.position = end;

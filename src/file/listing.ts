@@ -18,17 +18,20 @@ import {
 import { DIR_INDEX } from "../layout/inode.ts";
 import { GRANULE_WORDS } from "../layout/units.ts";
 import { entryWordOf } from "../names/bucket.ts";
-import { isDirectory, isGeneration } from "../names/directory.ts";
+import { isDirectory, isGeneration, TYPE_DIRECTORY } from "../names/directory.ts";
 import { eachBucket } from "../names/table.ts";
 import { decodeName } from "../names/text.ts";
-import { FOLLOW } from "../names/walk.ts";
-import { S_IFDIR, S_IFMT } from "../store/inodes.ts";
+import { type DirectoryPlace, FOLLOW } from "../names/walk.ts";
+import { generationOf, S_IFDIR, S_IFMT } from "../store/inodes.ts";
 import type { Store } from "../store/store.ts";
 import { lockShared, unlockShared } from "../sync/raw_lock.ts";
 import type { Context } from "./context.ts";
 
-/** Takes the entries of a directory, one by one: name, type (`S_IFMT` bits shifted right by 12) and inode number. */
-export type EntryVisitor = (name: string, type: number, ino: number) => void;
+/**
+ * Takes the entries of a directory, one by one: name, type (`S_IFMT` bits shifted right by 12), word of the inode and, for
+ * a directory, its generation (0 for others).
+ */
+export type EntryVisitor = (name: string, type: number, inodeWord: number, generation: number) => void;
 
 /** Lists a path. The visitor must not throw and must not use the filesystem. Returns 0 or a negative errno. */
 export function list(context: Context, path: string, visit: EntryVisitor): number {
@@ -42,7 +45,12 @@ export function list(context: Context, path: string, visit: EntryVisitor): numbe
   return listInode(store, walk.inodeWord, walk.generation, visit);
 }
 
-/** Lists a directory found at a generation. One that is removed meanwhile has no entries any more. */
+/** Lists a directory found before. One that is removed meanwhile has no entries any more. */
+export function listPlace(context: Context, place: DirectoryPlace, visit: EntryVisitor): number {
+  const may = context.mayRead();
+  return may !== 0 ? may : listInode(context.store, place.word, place.generation, visit);
+}
+
 function listInode(store: Store, directoryWord: number, generation: number, visit: EntryVisitor): number {
   for (let stripe = 0; stripe < STRIPE_COUNT_PER_INDEX;) {
     const index = store.memory.i32[directoryWord + DIR_INDEX]! | 0;
@@ -80,10 +88,14 @@ function visitBucket(store: Store, bucketWord: number, visit: EntryVisitor): voi
     const word = i32[entry + ENTRY_NAME]!;
     const start = (word & 0xffff) - low;
     const end = start + ((word >>> 16) & 255);
+    const inode = i32[entry + ENTRY_INODE]! * GRANULE_WORDS;
+    const type = word >>> 24;
     visit(
       ascii ? text.substring(start, end) : decodeName(scratch.subarray(start, end)),
-      word >>> 24,
-      i32[entry + ENTRY_INODE]!,
+      type,
+      inode,
+      // The entry keeps its directory alive while its guard is held: the generation is the entry's.
+      type === TYPE_DIRECTORY ? generationOf(store, inode) : 0,
     );
   }
 }

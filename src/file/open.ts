@@ -26,14 +26,20 @@ import { O_ACCMODE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_TMPFIL
 
 /** Opens a path. Returns a descriptor or a negative errno. */
 export function open(context: Context, path: string, flags: number, mode: number): number {
-  const may = context.mayRead();
-  if (may !== 0) return may;
+  if ((flags & O_ACCMODE) === O_ACCMODE) return -EINVAL;
+  if ((flags & O_TMPFILE) === O_TMPFILE) return -EOPNOTSUPP;
+  if ((flags & O_CREAT) !== 0 && (flags & O_DIRECTORY) !== 0) return -EINVAL;
+  const began = context.begin();
+  if (began !== 0) return began;
+  const result = openSteps(context, path, flags, mode);
+  context.end();
+  return result;
+}
+
+function openSteps(context: Context, path: string, flags: number, mode: number): number {
   const create = (flags & O_CREAT) !== 0;
   const exclusive = create && (flags & O_EXCL) !== 0;
   const changes = create || (flags & O_TRUNC) !== 0 || (flags & O_ACCMODE) !== O_RDONLY;
-  if ((flags & O_ACCMODE) === O_ACCMODE) return -EINVAL;
-  if ((flags & O_TMPFILE) === O_TMPFILE) return -EOPNOTSUPP;
-  if (create && (flags & O_DIRECTORY) !== 0) return -EINVAL;
   const descriptor = context.descriptors.reserve();
   if (descriptor < 0) return descriptor;
   const { walk } = context;
@@ -45,11 +51,7 @@ export function open(context: Context, path: string, flags: number, mode: number
     if (walk.inodeWord === 0) {
       if (!create) return -ENOENT;
       if (context.mayWrite() !== 0) return context.mayWrite();
-      result = context.begin();
-      if (result === 0) {
-        result = createFile(context, walk, flags, mode, descriptor);
-        context.end();
-      }
+      result = createFile(context, walk, flags, mode, descriptor);
     } else {
       if (exclusive) return -EEXIST;
       const refused = refuseOpen(walk.mode, flags, changes);
@@ -80,7 +82,7 @@ function openFound(context: Context, walk: Walk, flags: number, descriptor: numb
     result = setSizeLocked(store, inode, 0, now);
     unlockExclusive(store.agent, inode + INODE_LOCK);
   }
-  if (result !== 0) close(context, descriptor);
+  if (result !== 0) closeSteps(context, descriptor, file);
   return result;
 }
 
@@ -115,6 +117,12 @@ export function close(context: Context, descriptor: number): number {
   if (file === undefined) return -EBADF;
   const began = context.begin();
   if (began !== 0) return began;
+  closeSteps(context, descriptor, file);
+  context.end();
+  return 0;
+}
+
+function closeSteps(context: Context, descriptor: number, file: OpenFile): void {
   if (file.grew) trim(context, file);
   // Nobody else can claim it while it is open: this is the generation that was opened.
   const generation = generationOf(context.store, file.inodeWord);
@@ -122,8 +130,6 @@ export function close(context: Context, descriptor: number): number {
   if (left === 0 && context.store.memory.i32[file.inodeWord + INODE_NLINK] === 0) {
     reapInode(context, file.inodeWord, generation);
   }
-  context.end();
-  return 0;
 }
 
 /**

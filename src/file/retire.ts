@@ -57,9 +57,10 @@ function retireSteps(context: Context, agentId: number): number {
   const { memory, wasm, agent } = store;
   const slot = agentId % 2 ** SLOT_BITS;
   const capacity = memory.i32[agent.tableWord + TABLE_CAPACITY]!;
-  if (slot >= capacity || agentId >= 2 ** (SLOT_BITS + 30) || agentId === agentIdOf(agent)) return -EINVAL;
+  if (slot >= capacity || agentId === agentIdOf(agent)) return -EINVAL;
   const slotWord = slotWordOf(agent.tableWord, slot);
   const generation = Math.floor(agentId / 2 ** SLOT_BITS);
+  if (generation === 0 || generation >= 2 ** (32 - SLOT_GENERATION_SHIFT)) return -EINVAL;
   const live = (generation << SLOT_GENERATION_SHIFT) | SLOT_LIVE;
   const retired = (live & ~SLOT_STATE_MASK) | SLOT_RETIRED;
   const found = wasm.compareExchange(slotWord + SLOT_STATE, live, retired);

@@ -44,6 +44,7 @@ import { inspectName } from "../names/inspect_bucket.ts";
 import { GuardSet } from "../names/guard_set.ts";
 import { encodeText } from "../names/text.ts";
 import {
+  type DirectoryPlace,
   ENTRY,
   LAST_DOT,
   LAST_DOT_DOT,
@@ -156,16 +157,15 @@ function linkSteps(context: Context, existing: string, path: string): number {
     const { directories } = context;
     const guard = lockGuard(store, to.parentWord, to.parentGeneration, to.hash);
     if (guard < 0) return guard;
-    let result = directories.find(to.parentWord, to) !== 0
-      ? -ESTALE
-      : directories.prepareInsert(to.parentWord, guard, to);
-    if (result === 0) result = lockExclusive(store.agent, inode + INODE_LOCK);
+    let result = directories.find(to.parentWord, to) !== 0 ? -ESTALE : lockExclusive(store.agent, inode + INODE_LOCK);
     if (result === 0) {
-      const { i32, f64 } = store.memory;
-      const names = i32[inode + INODE_NLINK]!;
+      const names = store.memory.i32[inode + INODE_NLINK]!;
       if (!context.isSame(inode, from.generation) || names === 0) result = -ESTALE;
       else if (names >= LINK_LIMIT) result = -EMLINK;
-      else {
+      // Last of what may fail: a bucket made for an entry that does not come would stay empty.
+      else result = directories.prepareInsert(to.parentWord, guard, to);
+      if (result === 0) {
+        const { i32, f64 } = store.memory;
         store.wasm.beginChange(inode + INODE_VERSION);
         i32[inode + INODE_NLINK] = names + 1;
         f64[(inode + INODE_CTIME) / 2] = now;
@@ -211,21 +211,21 @@ function addName(context: Context, walk: Walk, inode: number, type: number, now:
   return result;
 }
 
-/** Removes a name of a file or symbolic link. Returns 0 or a negative errno. */
-export function unlink(context: Context, path: string): number {
+/** Removes a name of a file or symbolic link, from the root or a directory. Returns 0 or a negative errno. */
+export function unlink(context: Context, path: string, start?: DirectoryPlace): number {
   const began = context.begin();
   if (began !== 0) return began;
-  const result = unlinkSteps(context, path);
+  const result = unlinkSteps(context, path, start);
   context.end();
   return result;
 }
 
-function unlinkSteps(context: Context, path: string): number {
+function unlinkSteps(context: Context, path: string, start?: DirectoryPlace): number {
   const { walk } = context;
   for (;;) {
     const may = context.mayRead();
     if (may !== 0) return may;
-    const resolved = walk.resolve(path, ENTRY);
+    const resolved = walk.resolve(path, ENTRY, start);
     if (resolved !== 0) return resolved;
     if (walk.last !== LAST_NAME) return walk.last === LAST_TOO_LONG ? -ENAMETOOLONG : -EISDIR;
     if (walk.inodeWord === 0) return -ENOENT;
@@ -277,21 +277,21 @@ export function dropNameLocked(store: Store, inode: number, now: number): boolea
   return left === 0 && claimUnusedLocked(store, inode);
 }
 
-/** Removes an empty directory. Returns 0 or a negative errno. */
-export function removeDirectory(context: Context, path: string): number {
+/** Removes an empty directory, by a path from the root or a directory. Returns 0 or a negative errno. */
+export function removeDirectory(context: Context, path: string, start?: DirectoryPlace): number {
   const began = context.begin();
   if (began !== 0) return began;
-  const result = removeDirectorySteps(context, path);
+  const result = removeDirectorySteps(context, path, start);
   context.end();
   return result;
 }
 
-function removeDirectorySteps(context: Context, path: string): number {
+function removeDirectorySteps(context: Context, path: string, start?: DirectoryPlace): number {
   const { walk } = context;
   for (;;) {
     const may = context.mayRead();
     if (may !== 0) return may;
-    const resolved = walk.resolve(path, ENTRY);
+    const resolved = walk.resolve(path, ENTRY, start);
     if (resolved !== 0) return resolved;
     if (walk.last === LAST_TOO_LONG) return -ENAMETOOLONG;
     if (walk.last === LAST_ROOT) return -EBUSY;

@@ -23,13 +23,13 @@ export const FREE_SIZE_BEFORE = -1;
 /** Words of a block's header. */
 export const BLOCK_HEADER_WORDS = 2;
 /** Bytes of a block's header. */
-export const BLOCK_HEADER_BYTES = BLOCK_HEADER_WORDS * 4;
+export const BLOCK_HEADER_BYTES: number = BLOCK_HEADER_WORDS * 4;
 /** Words from the start of a granule to the header of the block that lies in it. */
 export const BLOCK_PHASE_WORDS = 2;
 /** Granules of the smallest block: header, two links and the size at the end. */
 export const BLOCK_MINIMUM_GRANULES = 2;
 /** Granules that no block reaches. */
-export const BLOCK_LIMIT_GRANULES = 2 ** 30;
+export const BLOCK_LIMIT_GRANULES: number = 2 ** 30;
 /** The largest alignment that can be asked for, in bytes. */
 export const ALIGNMENT_MAXIMUM = 4096;
 
@@ -84,31 +84,31 @@ export const ARENA_LOCK = 0;
 /** Arena word: which rows of the bitmap below are not 0. */
 export const ARENA_ROWS = LINE_WORDS;
 /** Arena word: granules in used blocks, headers included. */
-export const ARENA_LIVE_GRANULES = ARENA_ROWS + 1;
+export const ARENA_LIVE_GRANULES: number = ARENA_ROWS + 1;
 /** Arena word: used blocks. */
-export const ARENA_LIVE_BLOCKS = ARENA_ROWS + 2;
+export const ARENA_LIVE_BLOCKS: number = ARENA_ROWS + 2;
 /** Arena word: granules of all blocks, used and free. */
-export const ARENA_GRANULES = ARENA_ROWS + 3;
+export const ARENA_GRANULES: number = ARENA_ROWS + 3;
 /** Arena word: ref of the newest segment (0 in arena 0). */
-export const ARENA_SEGMENTS = ARENA_ROWS + 4;
+export const ARENA_SEGMENTS: number = ARENA_ROWS + 4;
 /** Arena word: number of segments. */
-export const ARENA_SEGMENT_COUNT = ARENA_ROWS + 5;
+export const ARENA_SEGMENT_COUNT: number = ARENA_ROWS + 5;
 /** Arena word: block ref of the first block of the one segment that is kept though it is free, or 0. */
-export const ARENA_SPARE = ARENA_ROWS + 6;
+export const ARENA_SPARE: number = ARENA_ROWS + 6;
 /** Arena word, arena 0: block ref of the sentinel; everything from here on is untouched. */
-export const ARENA_TOP = ARENA_ROWS + 7;
+export const ARENA_TOP: number = ARENA_ROWS + 7;
 /** Arena word, arena 0: block ref that the sentinel may reach without growth of the memory. */
-export const ARENA_END = ARENA_ROWS + 8;
+export const ARENA_END: number = ARENA_ROWS + 8;
 /** Arena word: owner word of the agent that allocated here last, or 0; a hint for who looks for another arena. */
-export const ARENA_USER = ARENA_ROWS + 9;
+export const ARENA_USER: number = ARENA_ROWS + 9;
 /** Arena word: number of agents that have left for another arena. */
-export const ARENA_DEPARTURES = ARENA_ROWS + 10;
+export const ARENA_DEPARTURES: number = ARENA_ROWS + 10;
 /** Arena words: for each row, which of its lists are not empty. */
-export const ARENA_COLUMNS = 2 * LINE_WORDS;
+export const ARENA_COLUMNS: number = 2 * LINE_WORDS;
 /** Arena words: first free block of each class, or 0. */
-export const ARENA_HEADS = 4 * LINE_WORDS;
+export const ARENA_HEADS: number = 4 * LINE_WORDS;
 /** Words of an arena. */
-export const ARENA_WORDS = ARENA_HEADS + CLASS_ROWS * CLASS_COLUMNS;
+export const ARENA_WORDS: number = ARENA_HEADS + CLASS_ROWS * CLASS_COLUMNS;
 
 /** An arena. */
 export const ARENA: Structure = {
@@ -148,11 +148,11 @@ export const SEGMENT_ARENA = 2;
 /** Segment word: granules of its blocks. */
 export const SEGMENT_GRANULES = 3;
 /** Word of the first block's header. */
-export const SEGMENT_FIRST_BLOCK = GRANULE_WORDS + BLOCK_PHASE_WORDS;
+export const SEGMENT_FIRST_BLOCK: number = GRANULE_WORDS + BLOCK_PHASE_WORDS;
 /** Granules of a segment's block in arena 0 that hold no block of the segment. */
 export const SEGMENT_OVERHEAD_GRANULES = 3;
 /** Granules of the smallest segment that is asked for: 64 KiB. */
-export const SEGMENT_MINIMUM_GRANULES = 65536 / GRANULE_BYTES;
+export const SEGMENT_MINIMUM_GRANULES: number = 65536 / GRANULE_BYTES;
 /** A new segment is this part of what its arena has. */
 export const SEGMENT_SHARE = 16;
 /** A block that would fill more than this part of a new segment comes from arena 0. */
@@ -189,7 +189,7 @@ export const ARENA_LIMIT = 8;
 /** Heap words: arena 0. */
 export const HEAP_ARENA_0 = LINE_WORDS;
 /** Words of a heap's header. */
-export const HEAP_WORDS = HEAP_ARENA_0 + ARENA_WORDS;
+export const HEAP_WORDS: number = HEAP_ARENA_0 + ARENA_WORDS;
 /** Flag of a heap: it may grow the memory. */
 export const HEAP_GROWABLE = 1;
 /** Growth of the memory is at least this part of its size. */
@@ -230,7 +230,7 @@ export const REGION_READY = 13;
 /** Region word: the agent table. */
 export const REGION_AGENTS = LINE_WORDS;
 /** Words of a region before the slots of its agent table; the heap follows these. */
-export const REGION_WORDS = REGION_AGENTS + TABLE_HEADER_WORDS;
+export const REGION_WORDS: number = REGION_AGENTS + TABLE_HEADER_WORDS;
 
 /** The header of an allocator that is used alone. */
 export const REGION: Structure = {

@@ -70,6 +70,14 @@ const NOTES = 128;
 const SLASH = 47;
 const DOT = 46;
 
+/** A directory found before, from which a path can be resolved without saying the directory's own. */
+export interface DirectoryPlace {
+  /** Word of its inode. */
+  readonly word: number;
+  /** Its generation. */
+  readonly generation: number;
+}
+
 /** Resolves paths for one agent, and holds the result of the last resolution. */
 export class Walk implements Name {
   /** Word of the directory that holds, or would hold, the last name. */
@@ -107,19 +115,19 @@ export class Walk implements Name {
   }
 
   /**
-   * Resolves a path from the root.
+   * Resolves a path from the root, or from a directory.
    *
    * @param how 0, {@linkcode FOLLOW}, {@linkcode ENTRY} or {@linkcode CREATE} (with `FOLLOW` or without). Without
    * `FOLLOW`, a symbolic link at the end is followed before a slash only.
    * @returns 0, also where only the last name does not exist (`inodeWord` is 0 then), or a negative errno.
    */
-  resolve(path: string, how: number): number {
+  resolve(path: string, how: number, start?: DirectoryPlace): number {
     if (path.length === 0) return -ENOENT;
     if (path.length > PATH_BYTES / 3 && (path.length > PATH_BYTES || encodeText(path).length > PATH_BYTES)) {
       return -ENAMETOOLONG;
     }
     for (let attempt = 0;; attempt++) {
-      const result = this.#try(path, how, attempt >= OPTIMISTIC_TRIES);
+      const result = this.#try(path, how, start, attempt >= OPTIMISTIC_TRIES);
       if (result !== -ESTALE) return result;
       if (!this.#store.agent.live) return -EIDRM;
     }
@@ -155,7 +163,7 @@ export class Walk implements Name {
     return this.validate() ? -errno : -ESTALE;
   }
 
-  #try(path: string, how: number, locked: boolean): number {
+  #try(path: string, how: number, start: DirectoryPlace | undefined, locked: boolean): number {
     const store = this.#store;
     const { memory } = store;
     let text = path;
@@ -167,6 +175,12 @@ export class Walk implements Name {
     this.#notes = 0;
     this.last = LAST_ROOT;
     this.trailingSlash = false;
+    if (start !== undefined) {
+      directory = start.word;
+      generation = start.generation;
+      if (!this.#note(directory + INODE_VERSION)) return -ESTALE;
+      if (!isDirectory(memory.i32, directory, generation)) return -ENOENT;
+    }
     for (;;) {
       let length = text.length;
       while (at < length && text.charCodeAt(at) === SLASH) at++;

@@ -110,11 +110,8 @@ export function copyBytes(
   position: number,
 ): Uint8Array<ArrayBuffer> {
   const { memory } = store;
-  if (isCovered(store, inodeWord, position, bytes)) {
-    const extent = extentsWordOf(memory.i32, inodeWord);
-    const start = (memory.i32[extent + EXTENT_FILE]! >>> 0) * EXTENT_UNIT_BYTES;
-    return memory.copyOf(memory.i32[extent + EXTENT_REF]! * GRANULE_BYTES + (position - start), bytes);
-  }
+  const addr = addressOfRange(store, inodeWord, position, bytes);
+  if (addr !== 0) return memory.copyOf(addr, bytes);
   const copy = new Uint8Array(bytes);
   readBytes(store, inodeWord, copy, 0, bytes, position);
   return copy;
@@ -149,15 +146,25 @@ export function writeBytes(
   }
 }
 
-/** Whether the whole range is covered by one extent, or by the inode's body: then nothing has to be allocated. */
-export function isCovered(store: Store, inodeWord: number, position: number, bytes: number): boolean {
+/**
+ * Byte address of a whole range that lies in one extent, or in the inode's body; 0 where it is not, or not wholly, in one
+ * piece. What most reads and writes need: nothing has to be allocated, one copy does it.
+ */
+export function addressOfRange(store: Store, inodeWord: number, position: number, bytes: number): number {
   const { i32 } = store.memory;
   const count = i32[inodeWord + INODE_EXTENT_COUNT]!;
-  if (count !== 1) return false;
-  const extent = extentsWordOf(i32, inodeWord);
-  const start = (i32[extent + EXTENT_FILE]! >>> 0) * EXTENT_UNIT_BYTES;
-  return start <= position &&
-    position + bytes <= start + (i32[extent + EXTENT_UNITS]! >>> 0) * EXTENT_UNIT_BYTES;
+  if (count === 0) {
+    const inline = position + bytes <= INODE_INLINE_BYTES &&
+      store.memory.f64[(inodeWord + INODE_SIZE) / 2]! <= INODE_INLINE_BYTES;
+    return inline ? (inodeWord + INODE_BODY) * 4 + position : 0;
+  }
+  const extentsWord = extentsWordOf(i32, inodeWord);
+  const index = count === 1 ? 0 : findExtent(i32, extentsWord, count, Math.floor(position / EXTENT_UNIT_BYTES));
+  if (index === count) return 0;
+  const extent = extentsWord + index * EXTENT_WORDS;
+  const offset = position - (i32[extent + EXTENT_FILE]! >>> 0) * EXTENT_UNIT_BYTES;
+  if (offset < 0 || offset + bytes > (i32[extent + EXTENT_UNITS]! >>> 0) * EXTENT_UNIT_BYTES) return 0;
+  return i32[extent + EXTENT_REF]! * GRANULE_BYTES + offset;
 }
 
 /**

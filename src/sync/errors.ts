@@ -30,6 +30,7 @@ function describe(holder: LockHolder | undefined): string {
 
 /** A lock was not released in time. */
 export class LockTimeoutError extends ErrnoError {
+  /** `LockTimeoutError`. */
   override readonly name = "LockTimeoutError";
   /** Who held the lock when the time was over; undefined where readers did. */
   readonly holder: LockHolder | undefined;
@@ -45,6 +46,7 @@ export class LockTimeoutError extends ErrnoError {
  * did not come while it was spinning. Use the `…Async` form there.
  */
 export class WouldBlockError extends ErrnoError {
+  /** `WouldBlockError`. */
   override readonly name = "WouldBlockError";
   /** Who held the lock; undefined where readers did. */
   readonly holder: LockHolder | undefined;
@@ -57,6 +59,7 @@ export class WouldBlockError extends ErrnoError {
 
 /** The agent waits for a lock that it holds itself. */
 export class DeadlockError extends ErrnoError {
+  /** `DeadlockError`. */
   override readonly name = "DeadlockError";
   /** Makes the error. */
   constructor(operation: string) {
@@ -66,6 +69,7 @@ export class DeadlockError extends ErrnoError {
 
 /** The agent has been retired, or has detached: it takes no more locks. */
 export class AgentRetiredError extends ErrnoError {
+  /** `AgentRetiredError`. */
   override readonly name = "AgentRetiredError";
   /** Makes the error. */
   constructor(operation: string) {

@@ -8,13 +8,13 @@ import { SLOT_HELD_COUNT, SLOT_HELD_INTERNAL, SLOT_PIN_COUNT } from "../layout/a
 import { LINE_BYTES } from "../layout/units.ts";
 import { SharedMemory } from "../memory/shared_memory.ts";
 import { threadMayBlock } from "../memory/waiting.ts";
-import type { Agent } from "./agent.ts";
+import { Agent } from "./agent.ts";
 import { BareParty, MAXIMUM_OWNER, type Party, partyOf } from "./party.ts";
 
 /** What a lock needs of a pool: this thread's agent, and an allocator for locks that find their own place. */
 export interface LockPool {
-  /** The agent that takes the locks. */
-  readonly agent: Agent;
+  /** The agent that takes the locks: as whom this thread is attached to the pool. */
+  readonly agent: object;
   /** Gives the memory of locks made by `create`. */
   readonly allocator: {
     /** Returns the byte address of a new block. */
@@ -134,7 +134,7 @@ export function takeSeat(
     seat = bareSeat(place, options, what, lanes);
   } else {
     const agent = (place as LockPool | undefined)?.agent;
-    if (agent === undefined) {
+    if (!(agent instanceof Agent)) {
       throw new TypeError(`Cannot place the ${what}: the first argument is neither a pool nor a WebAssembly.Memory`);
     }
     let records = recordsOf.get(agent);
@@ -198,7 +198,7 @@ function bareSeat(
 /** Allocates and clears the place of a lock: lines of its own, so that locks do not slow each other down. */
 export function allocatePlace(pool: LockPool, bytes: number): number {
   const address = pool.allocator.allocate(Math.ceil(bytes / LINE_BYTES) * LINE_BYTES, LINE_BYTES);
-  const { memory } = pool.agent;
+  const { memory } = pool.agent as Agent;
   if (address + bytes > memory.bytes) memory.refresh();
   // Atomic stores: whoever learns of the address by a message or a word sees a lock that is free.
   for (let word = address / 4; word < (address + bytes) / 4; word++) memory.wasm.store(word, 0);

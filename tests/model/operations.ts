@@ -68,6 +68,14 @@ const directory = pathOf("directory");
 const link = pathOf("link");
 const free = pathOf("free");
 
+/** Some levels below what is there. */
+const deep = fc.tuple(
+  fc.nat(30),
+  fc.constantFrom("/a", "/a/b", "/é/a/é"),
+  fc.constantFrom("free" as const, "link" as const),
+)
+  .map(([index, below, of]): PickArgument => ({ pick: index, of, suffix: below }));
+
 /** What a symbolic link contains: any text, or the way to somewhere in the sandbox. */
 const linkTarget: fc.Arbitrary<Argument> = fc.oneof(
   { weight: 6, arbitrary: plainPath },
@@ -203,13 +211,14 @@ function spread(
 
 const noEntry = options({ throwIfNoEntry: flag });
 
+/** Of a descriptor readFileSync is called without flags: Node checks them in some cases and not in others. */
 const WEIGHTED: [number, fc.Arbitrary<Operation>][] = [
   [8, call("writeFileSync", fc.oneof(file, free), content)],
   [3, call("writeFileSync", fileOrFd, content, options({ flag: openFlags, mode, flush: flag }))],
   [3, call("appendFileSync", fileOrFd, content)],
   [1, call("appendFileSync", file, content, options({ flag: textFlags, mode }))],
   [4, call("readFileSync", fileOrFd)],
-  [1, call("readFileSync", fileOrFd, options({ flag: openFlags, encoding: fc.constantFrom("utf8", "hex", null) }))],
+  [1, call("readFileSync", file, options({ flag: openFlags, encoding: fc.constantFrom("utf8", "hex", null) }))],
   [9, call("openSync", fc.oneof(file, file, path, free), openFlags)],
   [4, call("openSync", fc.oneof(file, file, path, free), openFlags, mode)],
   [1, call("openSync", fc.oneof(file, file, path, free))],
@@ -234,6 +243,7 @@ const WEIGHTED: [number, fc.Arbitrary<Operation>][] = [
   [9, call("mkdirSync", free)],
   [2, call("mkdirSync", free, mode)],
   [6, call("mkdirSync", path, options({ recursive: flag, mode }))],
+  [2, call("mkdirSync", deep, options({ recursive: fc.constant(true), mode }))],
   [5, call("rmdirSync", directory)],
   [6, call("rmSync", path, options({ recursive: flag, force: flag }))],
   [1, call("rmSync", path)],

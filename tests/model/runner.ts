@@ -84,14 +84,6 @@ export const KNOWN_ODD: readonly Oddity[] = [
       got.error?.name === "TypeError",
   },
   {
-    why: "readFileSync of a descriptor with an encoding looks at the flags that it does not need.",
-    accepts: (operation, expected) => {
-      const [file] = operation.args;
-      const isPath = typeof file === "string" || (typeof file === "object" && file !== null && "at" in file);
-      return operation.call === "readFileSync" && !isPath && /^ERR_/.test(expected.error?.code ?? "");
-    },
-  },
-  {
     why: "lstatSync with `throwIfNoEntry: false` throws ENOTDIR, where statSync returns undefined.",
     accepts: (operation, expected, got) =>
       operation.call === "lstatSync" && expected.error?.code === "ENOTDIR" && got.returned === "undefined",

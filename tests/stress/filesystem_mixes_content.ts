@@ -365,6 +365,57 @@ const comings: Mix = {
   },
 };
 
+/** A pool that is filled to the last byte by all at once, verified, emptied and filled again. */
+const fill: Mix = {
+  apart: true,
+  work(shift) {
+    const { fs, random, job } = shift;
+    let refused = 0;
+    const bytes = new Uint8Array(40_000);
+    for (let round = 0; shift.goOn() || round < 2; round++) {
+      const root = `/fill${job.index}`;
+      if (attempt(() => fs.mkdirSync(root)) === "ENOSPC") continue;
+      const lengths: number[] = [];
+      for (let failures = 0; failures < 20;) {
+        const number = lengths.length;
+        const content = bytes.subarray(0, random.below(random.oneIn(3) ? bytes.length : 2000));
+        fillPattern(content, job.index * 1000 + number, 0);
+        const path = `${root}/${number}`;
+        if (allow(["ENOSPC"], () => fs.writeFileSync(path, content))) {
+          lengths.push(content.length);
+          continue;
+        }
+        failures++;
+        refused++;
+        // Its name may have been made: nothing that has been refused is half there.
+        const { size } = fs.statSync(path, { throwIfNoEntry: false }) ?? { size: 0 };
+        shift.demand(size === 0, () => `${path} has ${size} bytes, writing it was refused`);
+        if (fs.existsSync(path)) fs.unlinkSync(path);
+      }
+      lengths.forEach((length, number) => {
+        const fd = fs.openSync(`${root}/${number}`, "r");
+        const count = fs.readSync(fd, bytes, 0, bytes.length, 0);
+        fs.closeSync(fd);
+        const fault = patternFault(bytes, count, job.index * 1000 + number, 0);
+        shift.demand(
+          count === length && fault < 0,
+          () => `file ${number}: ${count} of ${length} bytes, wrong at ${fault}`,
+        );
+      });
+      // What is there can be written again without room for more, and deleted.
+      lengths.forEach((length, number) => {
+        if (length === 0) return;
+        const fd = fs.openSync(`${root}/${number}`, "r+");
+        fs.writeSync(fd, bytes, 0, length, 0);
+        fs.closeSync(fd);
+      });
+      shift.check();
+      fs.rmSync(root, { recursive: true });
+    }
+    return refused;
+  },
+};
+
 /** The mixes of this module. */
 export const CONTENT_MIXES: Readonly<Record<string, Mix>> = {
   whole,
@@ -374,4 +425,5 @@ export const CONTENT_MIXES: Readonly<Record<string, Mix>> = {
   orphans,
   stats,
   comings,
+  fill,
 };

@@ -9,6 +9,8 @@ import type { Random, StressJob } from "../support/stress.ts";
 
 /** A mix of operations. */
 export interface Mix {
+  /** Whether it is no part of the grid, because it needs a filesystem of its own kind. */
+  readonly apart?: boolean;
   /** Makes what the workers find. */
   prepare?(fs: FileSystem, random: Random): void;
   /** Works until the shift ends; what it returns goes to `verify`. */

@@ -8,7 +8,14 @@
  */
 import type { FileSystem } from "../../mod.ts";
 import { heapStats } from "../../src/alloc/heap_inspect.ts";
-import { SLOT_LEDGER, SLOT_LIVE, SLOT_SCRATCH, SLOT_STATE, SLOT_STATE_MASK } from "../../src/layout/agent_table.ts";
+import {
+  SLOT_GENERATION_SHIFT,
+  SLOT_LEDGER,
+  SLOT_LIVE,
+  SLOT_SCRATCH,
+  SLOT_STATE,
+  SLOT_STATE_MASK,
+} from "../../src/layout/agent_table.ts";
 import { AGENT_CAPACITY } from "../../src/layout/superblock.ts";
 import { INDEX_NEXT_ALL } from "../../src/layout/directory.ts";
 import { CHUNK_NEXT, LEDGER_NEXT } from "../../src/layout/inode.ts";
@@ -197,6 +204,17 @@ export function assertEmptied(fs: FileSystem, when: string): void {
     opens: 0,
   }, `what is left ${when}; EXTMEMFS_SEED=${SEED}`);
   assertEquals(surplusBlocks(fs), 0, `blocks that leaked ${when}; EXTMEMFS_SEED=${SEED}`);
+}
+
+/** Retires all agents but this one, as somebody does who knows that they are gone. */
+export function retireOthers(fs: FileSystem): void {
+  const { agent } = fs.pool;
+  for (let slot = 0; slot < AGENT_CAPACITY; slot++) {
+    const state = agent.memory.i32[slotWordOf(agent.tableWord, slot) + SLOT_STATE]!;
+    // Also one that was fenced in the middle of something, which it has ended since.
+    if ((state & SLOT_STATE_MASK) < SLOT_LIVE || slot === agent.slot) continue;
+    fs.retire((state >>> SLOT_GENERATION_SHIFT) * AGENT_CAPACITY + slot);
+  }
 }
 
 /** Deletes all files. */

@@ -1,4 +1,4 @@
-import type { Heap } from "../../../src/alloc/heap.ts";
+import { Heap } from "../../../src/alloc/heap.ts";
 import {
   ARENA_GRANULES,
   ARENA_LIMIT,
@@ -10,10 +10,23 @@ import {
   HEAP_ARENAS,
 } from "../../../src/layout/heap.ts";
 import { EAGAIN, EIDRM, EINVAL, ENOSPC } from "../../../src/layout/errno.ts";
+import { instantiateIntrinsics } from "../../../src/memory/intrinsics.ts";
+import { SharedMemory } from "../../../src/memory/shared_memory.ts";
+import { Agent } from "../../../src/sync/agent.ts";
 import { LOCK_TUNING } from "../../../src/sync/lock_tuning.ts";
 import { lockExclusive, unlockExclusive } from "../../../src/sync/raw_lock.ts";
 import { assert, assertEquals, assertGreater, assertLess, assertNotEquals } from "../../support/assert.ts";
-import { assertEmpty, attachHeap, check, createHeapMemory, stats, walk } from "./support.ts";
+import {
+  assertEmpty,
+  attachHeap,
+  check,
+  createHeapMemory,
+  HEAP_WORD,
+  PAGES_WORD,
+  stats,
+  TABLE_WORD,
+  walk,
+} from "./support.ts";
 
 const MEBIBYTE = 2 ** 20;
 const MAIN_LOCK = HEAP_ARENA_0 + ARENA_LOCK;
@@ -191,6 +204,7 @@ Deno.test("Before ENOSPC every arena gives back its free segments and is tried",
   assertEmpty(first);
   assertGreater(first.allocate(4 * MEBIBYTE), 0);
   assertGreater(first.allocate(1000000), 0, "the spare segment, too, is given back");
+  assertEquals(check(first), []);
 });
 
 Deno.test("extend, extendDown and shrink stay within a segment", () => {
@@ -248,4 +262,26 @@ Deno.test("The blocks of arenas and segments cannot be freed", () => {
   assertEquals(first.free(arena * 4), -EINVAL);
   assert(first.faultOf(arena * 4) !== "");
   assertEquals(check(first), []);
+});
+
+Deno.test("Who looks at the whole heap sees an arena that was made while it took the locks", () => {
+  const memory = createHeapMemory(4, 1024);
+  const first = attachHeap(memory);
+  const second = attachHeap(memory);
+  first.allocate(4 * MEBIBYTE);
+  const plain = instantiateIntrinsics(memory);
+  let made = false;
+  const shared = new SharedMemory(memory, {
+    ...plain,
+    lockExclusive(...call) {
+      if (!made) {
+        made = true;
+        second.allocate(100);
+      }
+      return plain.lockExclusive(...call);
+    },
+  });
+  const looker = new Heap(new Agent(shared, TABLE_WORD, PAGES_WORD), HEAP_WORD);
+  assertEquals(check(looker), []);
+  assertEquals(stats(looker).arenas, 2);
 });

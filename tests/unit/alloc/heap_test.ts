@@ -1,12 +1,30 @@
 import { Heap } from "../../../src/alloc/heap.ts";
 import { EINVAL, ENOSPC } from "../../../src/layout/errno.ts";
-import { HEAP_WORDS } from "../../../src/layout/heap.ts";
-import { SLOT_WORDS, TABLE_CAPACITY, TABLE_HEADER_WORDS } from "../../../src/layout/agent_table.ts";
+import {
+  HEAP_WORDS,
+  INTENT_MOVE,
+  INTENT_MOVE_DONE,
+  INTENT_MOVE_FROM,
+  INTENT_MOVE_TO,
+  INTENT_MOVE_UNITS,
+} from "../../../src/layout/heap.ts";
+import { SLOT_INTENT, SLOT_WORDS, TABLE_CAPACITY, TABLE_HEADER_WORDS } from "../../../src/layout/agent_table.ts";
 import { PAGE_BYTES } from "../../../src/layout/units.ts";
+import { instantiateIntrinsics } from "../../../src/memory/intrinsics.ts";
 import { SharedMemory } from "../../../src/memory/shared_memory.ts";
 import { Agent } from "../../../src/sync/agent.ts";
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "../../support/assert.ts";
-import { assertEmpty, attachHeap, check, createHeapMemory, HEAP_WORD, stats, walk } from "./support.ts";
+import {
+  assertEmpty,
+  attachHeap,
+  check,
+  createHeapMemory,
+  HEAP_WORD,
+  PAGES_WORD,
+  stats,
+  TABLE_WORD,
+  walk,
+} from "./support.ts";
 
 function createHeap(initialPages = 4, maximumPages = initialPages): Heap {
   return attachHeap(createHeapMemory(initialPages, maximumPages), { debugLevel: 3 });
@@ -63,6 +81,23 @@ Deno.test("Heap.allocate() enlarges the last free block from the tail instead of
   assertEquals(check(heap), []);
   heap.free(aligned);
   assertEquals(walk(heap).length, 1);
+});
+
+Deno.test("Heap.allocate() finds the last free block behind others of its class that are too small", () => {
+  const heap = createHeap();
+  // A class of 128 to 131 granules. A list begins with what was freed last.
+  const small = Array.from({ length: 5 }, () => {
+    const addr = heap.allocate(128 * 16 - 8);
+    heap.allocate(16);
+    return addr;
+  });
+  const last = heap.allocate(131 * 16 - 8);
+  heap.free(last);
+  for (const addr of small) heap.free(addr);
+  const { footprintBytes } = stats(heap);
+  assertEquals(heap.allocate(129 * 16 - 8), last);
+  assertEquals(stats(heap).footprintBytes, footprintBytes);
+  assertEquals(check(heap), []);
 });
 
 Deno.test("Heap.allocate() costs 4096 + 64 bytes for each 4096 aligned to 64, in a long run of them", () => {
@@ -186,6 +221,42 @@ Deno.test("Heap.extendDown() moves the contents over the free block before", () 
   assertGreater(heap.usableBytes(hole), 4400 - 1);
   assertEquals(heap.free(addr), -EINVAL, "the old address is no block's any more");
   assertEquals(check(heap), []);
+});
+
+Deno.test("Heap.extendDown() leaves nothing at the old place that could be taken for a block", () => {
+  const heap = createHeap();
+  const hole = heap.allocate(3000);
+  const addr = heap.allocate(100);
+  heap.allocate(16);
+  heap.free(hole);
+  assertEquals(heap.extendDown(addr, 3100, 16, 0), hole);
+  assertEquals(heap.free(addr), -EINVAL);
+  assertEquals(check(heap), []);
+});
+
+Deno.test("Heap.extendDown() copies no more than the distance at once, and records what it has done", () => {
+  const memory = createHeapMemory(4);
+  const plain = instantiateIntrinsics(memory);
+  const runs: number[][] = [];
+  const shared = new SharedMemory(memory, {
+    ...plain,
+    copy(to, from, bytes) {
+      const { i32 } = shared;
+      const intent = heap.agent.slotWord + SLOT_INTENT;
+      assertEquals(i32[intent], INTENT_MOVE);
+      assertEquals(to - from, (i32[intent + INTENT_MOVE_TO] - i32[intent + INTENT_MOVE_FROM]) * 16);
+      runs.push([i32[intent + INTENT_MOVE_DONE] * 8, bytes, i32[intent + INTENT_MOVE_UNITS] * 8]);
+      plain.copy(to, from, bytes);
+    },
+  });
+  const heap: Heap = new Heap(new Agent(shared, TABLE_WORD, PAGES_WORD), HEAP_WORD);
+  const hole = heap.allocate(1000);
+  const addr = heap.allocate(3000);
+  heap.allocate(16);
+  heap.free(hole);
+  assertEquals(heap.extendDown(addr, 4000, 16, 0), hole);
+  assertEquals(runs, [[0, 1008, 3000], [1008, 1008, 3000], [2016, 984, 3000]]);
+  assertEquals(shared.i32[heap.agent.slotWord + SLOT_INTENT], 0);
 });
 
 Deno.test("Heap.extendDown() keeps an alignment, or refuses", () => {

@@ -13,8 +13,10 @@ import { SharedMemory } from "../../../src/memory/shared_memory.ts";
 import { Agent, type AgentOptions } from "../../../src/sync/agent.ts";
 import { assertEquals } from "../../support/assert.ts";
 
-const PAGES_WORD = 0;
-const TABLE_WORD = 16;
+/** Word that holds the size of a test heap's memory in pages. */
+export const PAGES_WORD = 0;
+/** Word of the agent table of a test heap. */
+export const TABLE_WORD = 16;
 const AGENTS = 32;
 /** Word of the header of every test heap. */
 export const HEAP_WORD: number = TABLE_WORD + TABLE_HEADER_WORDS + AGENTS * SLOT_WORDS;

@@ -37,7 +37,7 @@ function assertSame(fs: FileSystem, fd: number, model: Model, what: string): voi
 Deno.test("a sparse file holds what a plain array holds, whatever is done to it", () => {
   const random = new Random(SEED);
   using fs = create();
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < 40; round++) {
     const model = new Model();
     const fd = fs.openSync("/a", "w+");
     const lengths = [1, 10, 63, 64, 65, 300, 4096, 10_000];
