@@ -6,6 +6,7 @@
 
 /** An address that was passed as a block's is none: freed already, never allocated, of another heap, or misaligned. */
 export class AllocatorAddressError extends RangeError {
+  /** `AllocatorAddressError`. */
   override readonly name = "AllocatorAddressError";
   /** `ERR_ALLOCATOR_ADDRESS`. */
   readonly code = "ERR_ALLOCATOR_ADDRESS";

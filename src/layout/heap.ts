@@ -8,7 +8,7 @@
  */
 import { TABLE_HEADER_WORDS } from "./agent_table.ts";
 import { row, type Structure } from "./rows.ts";
-import { GRANULE_BYTES, GRANULE_WORDS, LINE_WORDS } from "./units.ts";
+import { GRANULE_BYTES, GRANULE_WORDS, LINE_WORDS, PAGE_BYTES } from "./units.ts";
 
 /** Block word: `granules << 2 | PREVIOUS_FREE | FREE`; 0 granules for the sentinel that ends a chain. */
 export const BLOCK_SIZE = 0;
@@ -152,7 +152,7 @@ export const SEGMENT_FIRST_BLOCK: number = GRANULE_WORDS + BLOCK_PHASE_WORDS;
 /** Granules of a segment's block in arena 0 that hold no block of the segment. */
 export const SEGMENT_OVERHEAD_GRANULES = 3;
 /** Granules of the smallest segment that is asked for: 64 KiB. */
-export const SEGMENT_MINIMUM_GRANULES: number = 65536 / GRANULE_BYTES;
+export const SEGMENT_MINIMUM_GRANULES: number = PAGE_BYTES / GRANULE_BYTES;
 /** A new segment is this part of what its arena has. */
 export const SEGMENT_SHARE = 16;
 /** A block that would fill more than this part of a new segment comes from arena 0. */

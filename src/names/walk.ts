@@ -225,7 +225,9 @@ export class Walk implements Name {
       const inodeGeneration = this.generation;
       const { i32 } = memory;
       if (!locked && !this.#note(inode + INODE_VERSION)) return -ESTALE;
-      const type = i32[inode + INODE_MODE]! & S_IFMT;
+      // Without notes there is only what was seen under the guard: the inode may be another file's by now.
+      const mode = locked ? this.mode : i32[inode + INODE_MODE]!;
+      const type = mode & S_IFMT;
       if (type === S_IFLNK && (!isLast || (how & FOLLOW) !== 0 || (this.trailingSlash && (how & ENTRY) === 0))) {
         if (++links > LINK_COUNT) return this.#fail(ELOOP);
         const target = this.#readLink(inode, inodeGeneration);
@@ -259,7 +261,7 @@ export class Walk implements Name {
     this.generation = generation;
     if (inode !== 0) {
       if (inode === parent && !locked && !this.#note(inode + INODE_VERSION)) return -ESTALE;
-      this.mode = i32[inode + INODE_MODE]!;
+      if (!locked || inode === parent) this.mode = i32[inode + INODE_MODE]!;
     }
     return this.validate() ? 0 : -ESTALE;
   }
@@ -331,7 +333,10 @@ export class Walk implements Name {
     const { i32 } = store.memory;
     const entry = this.#directories.find(directory, this);
     const inode = entry === 0 ? 0 : i32[entry + ENTRY_INODE]! * GRANULE_WORDS;
-    if (inode !== 0) this.generation = i32[inode + INODE_OPENS]! >>> OPENS_GENERATION_SHIFT;
+    if (inode !== 0) {
+      this.generation = i32[inode + INODE_OPENS]! >>> OPENS_GENERATION_SHIFT;
+      this.mode = i32[inode + INODE_MODE]!;
+    }
     unlockGuard(store, guard);
     return inode;
   }

@@ -56,7 +56,7 @@ Deno.test("trees of 1,000 levels", () => {
   assertSoundAndEmptied(fs);
 });
 
-Deno.test("rmSync() removes trees that are deeper than a path can say", () => {
+Deno.test("rmSync() and readdirSync() reach trees that are deeper than a path can say", () => {
   using fs = create();
   const name = "n".repeat(200);
   for (let part = 0; part < 4; part++) {
@@ -68,7 +68,7 @@ Deno.test("rmSync() removes trees that are deeper than a path can say", () => {
   }
   // Each part goes below the deepest directory of the next, so that the whole is four times as deep as a path may be.
   for (let part = 0; part < 3; part++) fs.renameSync(`/part${part}`, `/part${part + 1}${`/${name}`.repeat(15)}/below`);
-  assertFails(() => fs.readdirSync("/part3", { recursive: true }), "ENAMETOOLONG");
+  assertEquals(fs.readdirSync("/part3", { recursive: true }).length, 4 * 17 + 3);
   assertSound(fs);
   fs.rmSync("/part3", { recursive: true });
   assertEquals(fs.readdirSync("/"), []);
