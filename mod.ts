@@ -18,15 +18,42 @@
  *
  * @module
  */
-export { Allocator, type HeapBlock, type HeapStats, type RegionAttachOptions, type RegionOptions } from "./src/alloc/allocator.ts";
+export {
+  Allocator,
+  type HeapBlock,
+  type HeapStats,
+  type RegionAttachOptions,
+  type RegionOptions,
+} from "./src/alloc/allocator.ts";
 export { AllocatorAddressError } from "./src/alloc/errors.ts";
 export type { PathLike, TimeLike } from "./src/api/arguments.ts";
 export type { Encoding } from "./src/api/encoding.ts";
 export type { SystemError } from "./src/api/errors.ts";
-export * from "./src/api/file_calls.ts";
-export { type AttachOptions, type DefragmentResult, FileSystem, type FileSystemOptions } from "./src/api/file_system.ts";
-export * from "./src/api/stats.ts";
+export { FALLOC_FL_KEEP_SIZE, FileCalls, type ReadWriteOptions, type StatOptions } from "./src/api/file_calls.ts";
+export {
+  type AttachOptions,
+  type DefragmentResult,
+  FileSystem,
+  type FileSystemOptions,
+} from "./src/api/file_system.ts";
+export { F_OK, MetadataCalls, type PathStatOptions, R_OK, W_OK, X_OK } from "./src/api/metadata_calls.ts";
+export { BigIntStats, Dirent, type StatFs, Stats } from "./src/api/stats.ts";
 export { TarError, type TransferError } from "./src/api/transfer/errors.ts";
+export {
+  type BufferEncodingOptions,
+  COPYFILE_EXCL,
+  type Listing,
+  type MkdirOptions,
+  type ReaddirOptions,
+  type RmOptions,
+  TreeCalls,
+} from "./src/api/tree_calls.ts";
+export {
+  type EncodingOptions,
+  type ReadFileOptions,
+  WholeFileCalls,
+  type WriteFileOptions,
+} from "./src/api/whole_file_calls.ts";
 export type {
   ExportOptions,
   ImportOptions,

@@ -31,6 +31,7 @@ import {
   ESTALE,
   guardOf,
   isDirectory,
+  isGeneration,
   lockGuard,
   type Name,
   unlockGuard,
@@ -262,6 +263,8 @@ export class Walk implements Name {
     if (inode !== 0) {
       if (inode === parent && !locked && !this.#note(inode + INODE_VERSION)) return -ESTALE;
       if (!locked || inode === parent) this.mode = i32[inode + INODE_MODE]!;
+      // Nothing vouches for the directory that a path without a last name ends at: it is asked after it was looked at.
+      if (locked && inode === parent && !isGeneration(this.#store, inode, generation)) return -ESTALE;
     }
     return this.validate() ? 0 : -ESTALE;
   }
@@ -324,6 +327,7 @@ export class Walk implements Name {
     return inode;
   }
 
+  /** The same under the guard. Sets `mode`, too. */
   #lookUpLocked(directory: number, generation: number): number {
     const store = this.#store;
     const guard = lockGuard(store, directory, generation, this.hash);

@@ -129,10 +129,11 @@ scheduled("three directories that are moved into each other in a circle", {
   preemptions: 1,
 });
 
-scheduled("a directory that moves while a path leads through it and back", {
+const moving: Scenario = {
   setUp: [["mkdir", "/a"], ["mkdir", "/a/x"], ["mkdir", "/b"], ["create", "/a/f"], ["create", "/b/f"]],
   threads: [{ calls: [["rename", "/a/x", "/b/x"]] }, { calls: [["stat", "/a/x/../f"], ["stat", "/b/x/../f"]] }],
-});
+};
+scheduled("a directory that moves while a path leads through it and back", moving);
 
 // -- Reading, and space that is used again --------------------------------------------------------------------------------
 
@@ -187,13 +188,14 @@ scheduled("an append against cutting the file off", {
 
 // -- Names that go while they are used ----------------------------------------------------------------------------------
 
-scheduled("unlink and create against open: the file that was meant, or none", {
+const openAgainstReuse: Scenario = {
   setUp: [["open", "f", "/f", "w"], ["write", "f", "A", FILE], ["close", "f"]],
   threads: [
     { calls: [["open", "f", "/f", "r"], ["read", "f", FILE], ["close", "f"]] },
     { calls: [["unlink", "/f"], ["open", "g", "/g", "wx"], ["write", "g", "B", FILE], ["close", "g"]] },
   ],
-});
+};
+scheduled("unlink and create against open: the file that was meant, or none", openAgainstReuse);
 
 const lastClose: Scenario = {
   setUp: [["open", "f", "/f", "w"], ["write", "f", "A", FILE], ["close", "f"]],
@@ -262,16 +264,14 @@ const reusedParent: Scenario = {
     { calls: [["create", "/d/f"]] },
     // The inode of the directory becomes that of a file, whose bytes stand where the directory had its index.
     {
-      calls: [["rmdir", "/d"], ["open", "g", "/g", "wx"], ["write", "g", "}", 100], ["read", "g", 100], ["close", "g"]],
+      calls: [["rmdir", "/d"], ["open", "g", "/g", "wx+"], ["write", "g", "}", 100], ["read", "g", 100], [
+        "close",
+        "g",
+      ]],
     },
   ],
 };
-scheduled("a creation in a directory that is removed and whose inode becomes a file", {
-  ...reusedParent,
-  threads: [reusedParent.threads[0]!, {
-    calls: [["rmdir", "/d"], ["open", "g", "/g", "wx+"], ["write", "g", "}", 100], ["read", "g", 100], ["close", "g"]],
-  }],
-});
+scheduled("a creation in a directory that is removed and whose inode becomes a file", reusedParent);
 
 scheduled("a rename into a directory that is removed and made again", {
   setUp: [["mkdir", "/d"], ["create", "/f"]],
@@ -514,17 +514,26 @@ async function withMutation(directory: string, file: string, from: string, to: s
   return new URL(`file://${directory}/tests/schedule/filesystem_threads.ts`).href;
 }
 
+async function overMutation(
+  file: string,
+  from: string,
+  to: string,
+  use: (module: string) => Promise<void>,
+): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  try {
+    await use(await withMutation(directory, file, from, to));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
 function planted(name: string, scenario: Scenario, file: string, from: string, to: string): void {
-  Deno.test(`schedules find a planted fault: ${name}`, async () => {
-    const directory = await Deno.makeTempDir();
-    try {
-      const module = await withMutation(directory, file, from, to);
+  Deno.test(`schedules find a planted fault: ${name}`, () =>
+    overMutation(file, from, to, async (module) => {
       const { failure, executions } = await findFailure(optionsOf(scenario, module));
       assert(failure !== undefined, `not found in ${executions} executions`);
-    } finally {
-      await Deno.remove(directory, { recursive: true });
-    }
-  });
+    }));
 }
 
 planted(
@@ -542,6 +551,13 @@ planted(
   "const locked = 0;",
 );
 planted(
+  "a guard is taken without asking for the directory's generation",
+  reusedParent,
+  "src/names/directory.ts",
+  "if (!isGeneration(store, directoryWord, generation)) return -ESTALE;",
+  "",
+);
+planted(
   "the last close does not ask for the generation",
   lastClose,
   "src/file/open.ts",
@@ -550,8 +566,30 @@ planted(
 );
 planted(
   "a look-up does not validate what it saw",
-  conversion,
+  { ...openAgainstReuse, plain: true },
   "src/names/walk.ts",
   "return this.validate() ? 0 : -ESTALE;",
   "return 0;",
 );
+
+// -- Paths that are walked under the guards of their directories ----------------------------------------------------------
+
+/** What a walk does after it has failed to see a quiet moment; here from the first time on. */
+function underGuards(name: string, scenario: Scenario): void {
+  Deno.test(`schedules of walks under guards: ${name}`, () =>
+    overMutation("src/names/walk.ts", "const OPTIMISTIC_TRIES = 64;", "const OPTIMISTIC_TRIES = 0;", async (module) => {
+      await exploreSchedules(optionsOf(scenario, module));
+    }));
+}
+
+underGuards("open against unlink and create", openAgainstReuse);
+underGuards("a creation in a directory that becomes a file", reusedParent);
+underGuards("a directory that is replaced, and listed", {
+  setUp: [["mkdir", "/d"], ["mkdir", "/t"]],
+  threads: [
+    { calls: [["rename", "/d", "/t"], ["create", "/f"]] },
+    { calls: [["readdir", "/t"], ["readdir", "/t/."]] },
+  ],
+});
+underGuards("a directory that moves while a path leads through it and back", moving);
+underGuards("the insertion that gives a directory its index, against looking a name up", conversion);

@@ -80,7 +80,7 @@ async function run(setting: Setting): Promise<void> {
   assertEmpty(heap);
 }
 
-const STEPS = LONG ? 40_000 : 2000;
+const STEPS = LONG ? 200_000 : 10_000;
 
 for (const workers of [2, 4, 8]) {
   for (const mix of ["small", "logUniform", "files"] as const) {
