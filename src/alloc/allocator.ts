@@ -7,12 +7,12 @@
 import { EIDRM, EINVAL, ENOSPC, EROFS } from "../layout/errno.ts";
 import { ALIGNMENT_MAXIMUM } from "../layout/heap.ts";
 import { ErrnoError, type Violation } from "../memory/errors.ts";
-import type { AgentOptions } from "../sync/agent.ts";
+import { type AgentOptions, freeSlot } from "../sync/agent.ts";
+import { agentIdOf, fence } from "../sync/retire.ts";
 import { AllocatorAddressError } from "./errors.ts";
 import type { Heap } from "./heap.ts";
 import { checkHeap } from "./heap_check.ts";
 import { type HeapBlock, type HeapStats, heapStats, walkHeap } from "./heap_inspect.ts";
-import { agentIdOf, retireAgent } from "./retire.ts";
 import { attachRegion, formatRegion, type RegionAttachOptions, type RegionOptions } from "./region.ts";
 
 export type { AgentOptions, HeapBlock, HeapStats, RegionAttachOptions, RegionOptions, Violation };
@@ -245,8 +245,10 @@ export class Allocator implements Disposable {
   retire(agentId: number): void {
     if (!this.#alone) throw new TypeError("Cannot retire an agent of a pool here: use the filesystem's retire");
     this.#assertWritable("retire");
-    const status = retireAgent(this.#heap.agent, agentId);
-    if (status !== 0) throw new ErrnoError(-status, "retire", `agent ${agentId}`);
+    const { agent } = this.#heap;
+    const fenced = fence(agent, agentId);
+    if (typeof fenced === "number") throw new ErrnoError(-fenced, "retire", `agent ${agentId}`);
+    freeSlot(agent.memory, fenced.slotWord, fenced.state);
   }
 
   /**

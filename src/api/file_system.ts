@@ -9,7 +9,7 @@ import { defragment } from "../file/defragment.ts";
 import { formatFilesystem, hasFilesystem } from "../file/format.ts";
 import { stat } from "../file/metadata.ts";
 import { close } from "../file/open.ts";
-import { agentIdOf, retire } from "../file/retire.ts";
+import { retire } from "../file/retire.ts";
 import { type FileSystemStats, survey } from "../file/survey.ts";
 import { SLOT_SCRATCH } from "../layout/agent_table.ts";
 import { EBUSY, EEXIST, EIDRM } from "../layout/errno.ts";
@@ -18,6 +18,7 @@ import { ErrnoError, UnformattedError, type Violation } from "../memory/errors.t
 import { Pool, type PoolHandle, type PoolOptions } from "../store/pool.ts";
 import { Store } from "../store/store.ts";
 import type { AgentOptions } from "../sync/agent.ts";
+import { agentIdOf } from "../sync/retire.ts";
 import { type PathLike, toInteger, toPath } from "./arguments.ts";
 import type { StatOptions } from "./file_calls.ts";
 import { rangeError, systemError, typeError } from "./errors.ts";

@@ -1,42 +1,17 @@
 /**
- * Retiring an agent that is known to be gone: fencing it and giving back what it held.
- *
- * The fence comes first: from then on each of its operations ends before it changes anything, since every outermost lock
- * asks for the slot's state once it is held. Then its open files are closed by its ledger, its pins removed, its scratch
- * and its slot given back. An agent that was cut off while it held one of the pool's own locks has left a change half
- * done; it stays fenced, and its slot and locks stay as they are.
+ * Retiring an agent that is known to be gone: it is fenced, then its open files are closed by its ledger, its scratch and
+ * its slot given back.
  *
  * @module
  */
-import {
-  SLOT_GENERATION_SHIFT,
-  SLOT_HELD,
-  SLOT_HELD_INTERNAL,
-  SLOT_LEDGER,
-  SLOT_LIVE,
-  SLOT_PIN_COUNT,
-  SLOT_PINS,
-  SLOT_RETIRED,
-  SLOT_SCRATCH,
-  SLOT_STATE,
-  SLOT_STATE_MASK,
-  TABLE_CAPACITY,
-} from "../layout/agent_table.ts";
-import { EBUSY, EIDRM, EINVAL } from "../layout/errno.ts";
+import { SLOT_LEDGER, SLOT_SCRATCH } from "../layout/agent_table.ts";
 import { LEDGER_COUNT, LEDGER_ENTRIES, LEDGER_NEXT, LEDGER_PENDING } from "../layout/inode.ts";
-import { LOCK_OWNER } from "../layout/lock_word.ts";
 import { GRANULE_BYTES, GRANULE_WORDS } from "../layout/units.ts";
 import { dropOpen, generationOf } from "../store/inodes.ts";
-import { type Agent, freeSlot, ownerOf, slotWordOf } from "../sync/agent.ts";
+import { freeSlot } from "../sync/agent.ts";
+import { fence } from "../sync/retire.ts";
 import type { Context } from "./context.ts";
 import { reapInode } from "./open.ts";
-
-const SLOT_BITS = 10;
-
-/** The number by which an agent is known: its slot, and the generation of the slot. Never used twice. */
-export function agentIdOf(agent: Agent): number {
-  return (agent.state >>> SLOT_GENERATION_SHIFT) * 2 ** SLOT_BITS + agent.slot;
-}
 
 /**
  * Fences an agent and gives back what it held.
@@ -54,33 +29,14 @@ export function retire(context: Context, agentId: number): number {
 
 function retireSteps(context: Context, agentId: number): number {
   const { store } = context;
-  const { memory, wasm, agent } = store;
-  const slot = agentId % 2 ** SLOT_BITS;
-  const capacity = memory.i32[agent.tableWord + TABLE_CAPACITY]!;
-  if (slot >= capacity || agentId === agentIdOf(agent)) return -EINVAL;
-  const slotWord = slotWordOf(agent.tableWord, slot);
-  const generation = Math.floor(agentId / 2 ** SLOT_BITS);
-  if (generation === 0 || generation >= 2 ** (32 - SLOT_GENERATION_SHIFT)) return -EINVAL;
-  const live = (generation << SLOT_GENERATION_SHIFT) | SLOT_LIVE;
-  const retired = (live & ~SLOT_STATE_MASK) | SLOT_RETIRED;
-  const found = wasm.compareExchange(slotWord + SLOT_STATE, live, retired);
-  if (found !== live && found !== retired) {
-    return found >>> SLOT_GENERATION_SHIFT < generation ? -EINVAL : -EIDRM;
-  }
-  const { i32 } = memory;
-  const owner = ownerOf(slot, live);
-  for (let record = 0; record < SLOT_HELD_INTERNAL; record++) {
-    const lockWord = i32[slotWord + SLOT_HELD + record]!;
-    if (lockWord !== 0 && (wasm.load(lockWord) & LOCK_OWNER) === owner) return -EBUSY;
-  }
-  for (let pin = 0; pin < SLOT_PIN_COUNT; pin++) {
-    const lockWord = i32[slotWord + SLOT_PINS + pin]!;
-    if (lockWord !== 0) wasm.unlockShared(lockWord, slotWord + SLOT_PINS + pin);
-  }
-  closeLedger(context, i32[slotWord + SLOT_LEDGER]! * GRANULE_WORDS);
-  const scratch = i32[slotWord + SLOT_SCRATCH]!;
+  const { memory, agent } = store;
+  const fenced = fence(agent, agentId);
+  if (typeof fenced === "number") return fenced;
+  const { slotWord, state } = fenced;
+  closeLedger(context, memory.i32[slotWord + SLOT_LEDGER]! * GRANULE_WORDS);
+  const scratch = memory.i32[slotWord + SLOT_SCRATCH]!;
   if (scratch !== 0) store.heap.free(scratch * GRANULE_BYTES);
-  freeSlot(memory, slotWord, retired);
+  freeSlot(memory, slotWord, state);
   return 0;
 }
 

@@ -349,6 +349,7 @@ export function fillTable(store: Store, bucketWord: number, tableWord: number): 
       for (let slot = 0; slot < stripe * 16; slot += 16) {
         if (i32[tableWord + slot] !== 0) freeBucket(store, i32[tableWord + slot]! * GRANULE_WORDS);
       }
+      i32.fill(0, tableWord, tableWord + TABLE_SLOTS);
       return part;
     }
     store.memory.i32.fill(part / GRANULE_WORDS, tableWord + stripe * 16, tableWord + stripe * 16 + 16);

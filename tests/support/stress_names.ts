@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FileSystem } from "../../mod.ts";
+import { FileSystem, type FileSystemOptions, Pool } from "../../mod.ts";
 import { SUPER_HASH_SEED } from "../../src/layout/superblock.ts";
 import { hashByte, hashFinish } from "../../src/names/hash.ts";
 
@@ -36,11 +36,23 @@ export function namesBelowPrefix(
   return names;
 }
 
+/** Creates a filesystem with a seed of name hashes that is always the same, so that names need to be found once only. */
+export function createWithSeed(options: FileSystemOptions): FileSystem {
+  const pool = Pool.create(options);
+  pool.agent.memory.i32[SUPER_HASH_SEED] = 0x5eed;
+  return FileSystem.format(pool, options);
+}
+
+const found = new Map<string, string[]>();
+
 /**
  * `2^doublings` names of one and the same hash: blocks of letters are joined, for each of which there are two that lead
  * the hash from one state to the same next one (Joux, CRYPTO 2004).
  */
 export function namesOfOneHash(fs: FileSystem, doublings: number): string[] {
+  const key = `${seedOf(fs)} ${doublings}`;
+  const known = found.get(key);
+  if (known !== undefined) return known;
   let names = [""];
   let state = seedOf(fs);
   for (let block = 0; block < doublings; block++) {
@@ -62,5 +74,6 @@ export function namesOfOneHash(fs: FileSystem, doublings: number): string[] {
       seen.set(next, text);
     }
   }
+  found.set(key, names);
   return names;
 }
