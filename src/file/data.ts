@@ -25,7 +25,7 @@ import {
   releaseBeyond,
   writeBytes,
 } from "../store/extents.ts";
-import { releaseFile } from "../store/inspect_file.ts";
+import { publishAndRelease, releaseFile } from "../store/inspect_file.ts";
 import type { Store } from "../store/store.ts";
 import { lockExclusive, lockShared, unlockShared } from "../sync/raw_lock.ts";
 import type { Context } from "./context.ts";
@@ -126,9 +126,11 @@ export function write(
     file.grew = true;
     if (result === 0) writeBytes(store, inode, from, offset, bytes, at);
   }
-  if (result === 0) wasm.publishWrite(inode, end > size ? end : size, now);
-  releaseFile(store, inode);
-  if (result !== 0) return result;
+  if (result !== 0) {
+    releaseFile(store, inode);
+    return result;
+  }
+  publishAndRelease(store, inode, end > size ? end : size, now);
   if (position < 0) file.position = end;
   return bytes;
 }

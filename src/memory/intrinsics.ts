@@ -65,6 +65,15 @@ export interface Intrinsics {
   endChange(versionWord: number): void;
   /** Sets an inode's size, modification and change time as one change. */
   publishWrite(inodeWord: number, size: number, timeMs: number): void;
+  /** {@linkcode publishWrite}, then releases the inode's lock. */
+  publishAndUnlock(
+    inodeWord: number,
+    size: number,
+    timeMs: number,
+    owner: number,
+    slotWord: number,
+    held: number,
+  ): void;
   /** Index of a name's entry in a bucket, or -1. */
   bucketFind(bucketWord: number, hash: number, nameWord: number, nameOffset: number, nameBytes: number): number;
 }

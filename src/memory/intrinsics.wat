@@ -138,7 +138,7 @@
 
   ;; Releases a lock held exclusively and wakes one that is parked on it; where a waiter has a reservation, that one.
   ;; Changes nothing but the record where the lock is no longer the caller's (it was retired, and its locks repaired).
-  (func (export "unlockExclusive") (param $lockW i32) (param $owner i32) (param $slotW i32) (param $held i32)
+  (func $unlockExclusive (export "unlockExclusive") (param $lockW i32) (param $owner i32) (param $slotW i32) (param $held i32)
     (local $old i32) (local $recordW i32)
     (local.set $recordW (i32.add (local.get $slotW) (i32.add (i32.const {SLOT_HELD}) (local.get $held))))
     {step $lockW}
@@ -243,7 +243,7 @@
     ({RELEASE} {word $versionW} (i32.add (i32.load {word $versionW}) (i32.const 1))))
 
   ;; Sets an inode's size and its modification and change time, as one change.
-  (func (export "publishWrite") (param $inodeW i32) (param $size f64) (param $time f64)
+  (func $publishWrite (export "publishWrite") (param $inodeW i32) (param $size f64) (param $time f64)
     (local $versionW i32)
     (local.set $versionW (i32.add (local.get $inodeW) (i32.const {INODE_VERSION})))
     (call $beginChange (local.get $versionW))
@@ -254,6 +254,12 @@
     {stepWords $inodeW {INODE_CTIME} 2 1}
     (f64.store offset={INODE_CTIME_BYTE} {word $inodeW} (local.get $time))
     (call $endChange (local.get $versionW)))
+
+  ;; The end of a write: the new size and time, then the inode's lock, which is its first word, is released.
+  (func (export "publishAndUnlock") (param $inodeW i32) (param $size f64) (param $time f64) (param $owner i32)
+      (param $slotW i32) (param $held i32)
+    (call $publishWrite (local.get $inodeW) (local.get $size) (local.get $time))
+    (call $unlockExclusive (local.get $inodeW) (local.get $owner) (local.get $slotW) (local.get $held)))
 
   ;; -- Directories ---------------------------------------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ export class SharedMemory {
   #windows: (Uint8Array | undefined)[] = [];
   #scratch: Uint8Array | undefined;
   #scratchAddr = 0;
+  #part: Uint8Array = new Uint8Array(0);
+  #partShift = 0;
 
   /**
    * @param memory a shared memory
@@ -85,6 +87,7 @@ export class SharedMemory {
   /** Gives a region, aligned to 64 bytes, for copies between addresses that differ modulo 8. */
   useScratch(addr: number, bytes: number): void {
     this.#scratchAddr = addr;
+    this.#part = new Uint8Array(0);
     this.#scratch = new Uint8Array(this.memory.buffer, addr, bytes);
   }
 
@@ -98,7 +101,7 @@ export class SharedMemory {
       for (let done = 0; done < bytes;) {
         const run = Math.min(room, bytes - done);
         this.wasm.copy(this.#scratchAddr + shift, addr + done, run);
-        to.set(scratch.subarray(shift, shift + run), toOffset + done);
+        to.set(this.#scratchPart(scratch, shift, run), toOffset + done);
         done += run;
       }
       return;
@@ -115,6 +118,15 @@ export class SharedMemory {
       to.set(window.subarray(start, start + run), toOffset + done);
       done += run;
     }
+  }
+
+  /** A part of the scratch; the last one is kept, since a program tends to read pieces of one length at one alignment. */
+  #scratchPart(scratch: Uint8Array, shift: number, bytes: number): Uint8Array {
+    if (this.#part.length !== bytes || this.#partShift !== shift) {
+      this.#part = scratch.subarray(shift, shift + bytes);
+      this.#partShift = shift;
+    }
+    return this.#part;
   }
 
   /** Copies bytes of a caller's array into the pool. The range lies within the array and within the pool. */

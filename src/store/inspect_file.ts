@@ -58,6 +58,18 @@ export function inspectFile(
   }
 }
 
+/** Ends a write: publishes size and time and releases the file's lock, in one call but at debug level 3. */
+export function publishAndRelease(store: Store, inodeWord: number, size: number, timeMs: number): void {
+  const { agent, wasm } = store;
+  if (agent.debugLevel >= 3) {
+    wasm.publishWrite(inodeWord, size, timeMs);
+    releaseFile(store, inodeWord);
+  } else {
+    agent.depth--;
+    wasm.publishAndUnlock(inodeWord, size, timeMs, agent.owner, agent.slotWord, agent.depth);
+  }
+}
+
 /**
  * Releases the lock of a file that was changed. At debug level 3 it looks at the file first.
  *

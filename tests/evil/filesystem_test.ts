@@ -138,14 +138,17 @@ operation("renaming into a bucket that must grow", {
   operate: (fs) => fs.renameSync("/f", `/d/${"b".repeat(60)}`),
 });
 operation("linking into a directory that must get an index", {
+  keeps: true,
   setUp: fillBucket,
   operate: (fs) => fs.linkSync("/f", `/d/${LONG_NAME}4`),
 });
 operation("creating a file in a directory that must get an index", {
+  keeps: true,
   setUp: fillBucket,
   operate: (fs) => fs.closeSync(fs.openSync(`/d/${LONG_NAME}4`, "wx")),
 });
 operation("renaming a directory into one that must get an index", {
+  keeps: true,
   setUp: (fs) => {
     fillBucket(fs);
     fs.mkdirSync("/e");
