@@ -318,13 +318,23 @@ export class Heap {
 
   /** Unlocks an arena, after the checks of debug level 3. Returns the payload address of the block. */
   #finish(arena: number, block: BlockWord): number {
+    this.#audit(block);
+    return this.#release(arena, block);
+  }
+
+  /** At debug level 3: looks at a block and its neighbours. The arena that the block belongs to is locked. */
+  #audit(block: BlockWord): void {
     if (this.#audited) this.#fault = auditBlock(this.#memory.i32, block, this.#seed);
+  }
+
+  /** Unlocks the last arena held. Returns the payload address of a block. */
+  #release(arena: number, block: BlockWord): number {
     unlockExclusive(this.agent, arena + ARENA_LOCK);
     if (this.#audited) this.#raise();
     return payloadOf(block);
   }
 
-  /** Throws what {@linkcode Heap.#finish} has found, once no lock of the heap is held. */
+  /** Throws what {@linkcode Heap.#audit} has found, once no lock of the heap is held. */
   #raise(): void {
     const fault = this.#fault;
     this.#fault = "";
@@ -360,7 +370,10 @@ export class Heap {
         }
       }
       if (block === 0) block = this.#takeMain(granules, alignGranules, 0);
+      // The block may be arena 0's: looked at before that is unlocked.
+      if (block !== 0) this.#audit(block);
       unlockExclusive(agent, main + ARENA_LOCK);
+      if (block !== 0) return this.#release(arena, block);
     }
     if (block !== 0) return this.#finish(arena, block);
     unlockExclusive(agent, arena + ARENA_LOCK);
