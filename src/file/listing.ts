@@ -33,12 +33,23 @@ import type { Context } from "./context.ts";
  */
 export type EntryVisitor = (name: string, type: number, inodeWord: number, generation: number) => void;
 
-/** Lists a path. The visitor must not throw and must not use the filesystem. Returns 0 or a negative errno. */
-export function list(context: Context, path: string, visit: EntryVisitor): number {
+/**
+ * Lists a path, from the root or a directory. The visitor must not throw and must not use the filesystem.
+ *
+ * @param how `FOLLOW`, or 0 where a symbolic link at the end is not followed
+ * @returns 0 or a negative errno.
+ */
+export function list(
+  context: Context,
+  path: string,
+  visit: EntryVisitor,
+  start?: DirectoryPlace,
+  how: number = FOLLOW,
+): number {
   const may = context.mayRead();
   if (may !== 0) return may;
   const { walk, store } = context;
-  const resolved = walk.resolve(path, FOLLOW);
+  const resolved = walk.resolve(path, how, start);
   if (resolved !== 0) return resolved;
   if (walk.inodeWord === 0) return -ENOENT;
   if ((walk.mode & S_IFMT) !== S_IFDIR) return -ENOTDIR;

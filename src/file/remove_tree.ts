@@ -6,58 +6,58 @@
  *
  * @module
  */
-import { EISDIR, ENOENT, ENOTEMPTY } from "../layout/errno.ts";
+import { EISDIR, ENOENT, ENOTDIR, ENOTEMPTY } from "../layout/errno.ts";
 import { TYPE_DIRECTORY } from "../names/directory.ts";
 import type { DirectoryPlace } from "../names/walk.ts";
 import type { Context } from "./context.ts";
-import { list, listPlace } from "./listing.ts";
+import { list } from "./listing.ts";
 import { removeDirectory, unlink } from "./tree.ts";
 
-/** A directory on the way down: how it is reached, and itself (the top is reached by its path, and listed by it). */
+/**
+ * A directory on the way down, by its name in its parent. Not by its inode: the name may come to stand for another
+ * directory meanwhile, and it is the name that is to go.
+ */
 interface Level {
   readonly name: string;
+  /** The parent; undefined at the top, whose name is a path. */
   readonly parent: DirectoryPlace | undefined;
-  readonly place: DirectoryPlace | undefined;
 }
 
 /** Removes a tree by the path of its top. Returns 0, also where something is gone already, or a negative errno. */
 export function removeTree(context: Context, path: string): number {
-  const levels: Level[] = [{ name: path, parent: undefined, place: undefined }];
+  const levels: Level[] = [{ name: path, parent: undefined }];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     const { name, parent } = level;
-    const removed = removeDirectory(context, name, parent);
+    let removed = removeDirectory(context, name, parent);
+    if (removed === -ENOTDIR && parent !== undefined) removed = unlink(context, name, parent);
     if (removed === 0 || removed === -ENOENT) levels.pop();
-    else if (removed !== -ENOTEMPTY) return removed;
-    else {
+    else if (removed === -ENOTEMPTY) {
       const emptied = removeEntries(context, level, levels);
       if (emptied !== 0) return emptied;
-    }
+    } else if (removed !== -EISDIR) return removed;
   }
   return 0;
 }
 
 /** Removes the entries of a directory that are none, and puts the others on top of the levels. */
 function removeEntries(context: Context, level: Level, levels: Level[]): number {
-  const entries: { name: string; place: DirectoryPlace | undefined }[] = [];
-  const collect = (name: string, type: number, word: number, generation: number) => {
-    entries.push({ name, place: type === TYPE_DIRECTORY ? { word, generation } : undefined });
-  };
-  let own = level.place;
-  if (own === undefined) {
-    const listed = list(context, level.name, collect);
-    if (listed !== 0) return listed === -ENOENT ? 0 : listed;
-    own = { word: context.walk.inodeWord, generation: context.walk.generation };
-  } else {
-    const listed = listPlace(context, own, collect);
-    if (listed !== 0) return listed;
-  }
-  for (const { name, place } of entries) {
-    if (place !== undefined) levels.push({ name, parent: own, place });
-    else {
-      const removed = unlink(context, name, own);
-      // What has become a directory meanwhile is met when this directory is listed again.
-      if (removed !== 0 && removed !== -ENOENT && removed !== -EISDIR) return removed;
-    }
+  const files: string[] = [];
+  const directories: string[] = [];
+  const listed = list(
+    context,
+    level.name,
+    (name, type) => (type === TYPE_DIRECTORY ? directories : files).push(name),
+    level.parent,
+    0,
+  );
+  // What it has become meanwhile is met when the level is tried again.
+  if (listed === -ENOENT || listed === -ENOTDIR) return 0;
+  if (listed !== 0) return listed;
+  const own = { word: context.walk.inodeWord, generation: context.walk.generation };
+  for (const name of directories) levels.push({ name, parent: own });
+  for (const name of files) {
+    const removed = unlink(context, name, own);
+    if (removed !== 0 && removed !== -ENOENT && removed !== -EISDIR) return removed;
   }
   return 0;
 }

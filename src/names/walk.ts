@@ -179,7 +179,7 @@ export class Walk implements Name {
     if (start !== undefined) {
       directory = start.word;
       generation = start.generation;
-      if (!this.#note(directory + INODE_VERSION)) return -ESTALE;
+      if (!locked && !this.#note(directory + INODE_VERSION)) return -ESTALE;
       if (!isDirectory(memory.i32, directory, generation)) return -ENOENT;
     }
     for (;;) {
@@ -201,10 +201,10 @@ export class Walk implements Name {
         }
         if (text.charCodeAt(start + 1) === DOT) {
           this.last = LAST_DOT_DOT;
-          if (!this.#note(directory + INODE_VERSION)) return -ESTALE;
-          directory = (memory.i32[directory + DIR_PARENT]! | 0) * GRANULE_WORDS;
-          if (!this.#isInode(directory)) return -ESTALE;
-          generation = memory.i32[directory + INODE_OPENS]! >>> OPENS_GENERATION_SHIFT;
+          const parent = locked ? this.#parentOfLocked(directory, generation) : this.#parentOf(directory);
+          if (parent < 0) return parent;
+          directory = parent;
+          generation = this.generation;
           continue;
         }
       }
@@ -306,6 +306,29 @@ export class Walk implements Name {
     this.nameBytes = bytes.length;
     this.hash = hashFinish(hash);
     return end;
+  }
+
+  /** Word of the inode of a directory's parent, or `-ESTALE`. Sets `generation`. */
+  #parentOf(directory: number): number {
+    const { memory } = this.#store;
+    if (!this.#note(directory + INODE_VERSION)) return -ESTALE;
+    const parent = (memory.i32[directory + DIR_PARENT]! | 0) * GRANULE_WORDS;
+    if (!this.#isInode(parent)) return -ESTALE;
+    this.generation = memory.i32[parent + INODE_OPENS]! >>> OPENS_GENERATION_SHIFT;
+    return parent;
+  }
+
+  /** The same under the lock of the directory's inode, without which it does not move. */
+  #parentOfLocked(directory: number, generation: number): number {
+    const { agent, memory } = this.#store;
+    const locked = lockShared(agent, directory + INODE_LOCK);
+    if (locked !== 0) return locked;
+    const { i32 } = memory;
+    const isThere = isDirectory(i32, directory, generation);
+    const parent = isThere ? i32[directory + DIR_PARENT]! * GRANULE_WORDS : -ENOENT;
+    if (isThere) this.generation = i32[parent + INODE_OPENS]! >>> OPENS_GENERATION_SHIFT;
+    unlockShared(agent, directory + INODE_LOCK);
+    return parent;
   }
 
   /** Looks the scanned name up: word of its inode, 0 where there is none, or a negative errno. Sets `generation`. */
