@@ -264,7 +264,7 @@ const reusedParent: Scenario = {
     { calls: [["create", "/d/f"]] },
     // The inode of the directory becomes that of a file, whose bytes stand where the directory had its index.
     {
-      calls: [["rmdir", "/d"], ["open", "g", "/g", "wx+"], ["write", "g", "}", 100], ["read", "g", 100], [
+      calls: [["rmdir", "/d"], ["open", "g", "/g", "wx+"], ["write", "g", "}", 40], ["read", "g", 40], [
         "close",
         "g",
       ]],
@@ -340,6 +340,24 @@ scheduled("mkdir with all parents against removing them", {
     assertEquals(fs.existsSync("/a/b/c") || !fs.existsSync("/a/b/c"), true);
   },
   preemptions: 1,
+});
+
+scheduled("removing a tree while a directory in it is replaced by another that is not empty", {
+  setUp: [["mkdir", "/a"], ["mkdir", "/a/b"], ["create", "/a/b/f"], ["mkdir", "/d"], ["create", "/d/g"]],
+  threads: [{ calls: [["rm", "/a"]] }, { calls: [["rename", "/a/b", "/c"], ["rename", "/d", "/a/b"]] }],
+  expect: ([removed], fs) => {
+    assertEquals(removed, ["ok"]);
+    assertEquals(fs.existsSync("/a"), false);
+  },
+});
+
+scheduled("removing a tree while a directory in it becomes a file", {
+  setUp: [["mkdir", "/a"], ["mkdir", "/a/b"], ["create", "/f"]],
+  threads: [{ calls: [["rm", "/a"]] }, { calls: [["rename", "/a/b", "/c"], ["rename", "/f", "/a/b"]] }],
+  expect: ([removed], fs) => {
+    assertEquals(removed, ["ok"]);
+    assertEquals(fs.existsSync("/a"), false);
+  },
 });
 
 scheduled("two agents that make the same path", {

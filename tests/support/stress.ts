@@ -112,7 +112,7 @@ export class StressCrew implements Disposable {
   /** Runs a job on some workers, and returns what they report. */
   async run<T>(
     job: Pick<StressJob, "mix" | "workers" | "durationMs" | "debugLevel" | "handle">,
-    limitMs = 60_000 + 20 * job.durationMs,
+    limitMs = 30_000 + 20 * job.durationMs,
   ): Promise<T[]> {
     while (this.#workers.length < job.workers) this.#workers.push(new Worker(this.#module, { type: "module" }));
     const shared = new Int32Array(new SharedArrayBuffer(SHARED_WORDS * 4));
@@ -134,6 +134,10 @@ export class StressCrew implements Disposable {
     });
     try {
       return await Promise.race([Promise.all(replies), late]);
+    } catch (error) {
+      // Others may not come back: the next job gets new ones.
+      for (const worker of this.#workers.splice(0)) worker.terminate();
+      throw error;
     } finally {
       clearTimeout(timer);
     }
