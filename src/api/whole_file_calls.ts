@@ -6,7 +6,7 @@
 import * as data from "../file/data.ts";
 import type { OpenFile } from "../file/descriptors.ts";
 import { close } from "../file/open.ts";
-import { EBADF } from "../layout/errno.ts";
+import { EBADF, EISDIR } from "../layout/errno.ts";
 import { type PathLike, toBoolean, toBytes, toDescriptor, toFlags, toMode, toOptions, toPath } from "./arguments.ts";
 import { decode, encode, type Encoding, toEncoding } from "./encoding.ts";
 import { codedRangeError, codedTypeError, systemError, typeError } from "./errors.ts";
@@ -65,8 +65,14 @@ export class WholeFileCalls extends FileCalls {
       const syscall = encoding === "utf8" ? "read" : "fstat";
       if (encoding !== "utf8") toDescriptor(path);
       bytes = this.#readWhole(this.#fileOfAny(path, syscall), false);
+    } else if (given.flag === undefined || given.flag === null || given.flag === "r") {
+      const text = toPath(path as PathLike);
+      const read = withinMemory(() => data.readPath(this.context, text));
+      if (read === -EISDIR) throw systemError(read, "read");
+      if (typeof read === "number") throw systemError(read, "open", text);
+      bytes = read;
     } else {
-      const fd = this.openPath(toPath(path as PathLike), toFlags(given.flag ?? "r"), 0o666);
+      const fd = this.openPath(toPath(path as PathLike), toFlags(given.flag), 0o666);
       try {
         bytes = this.#readWhole(this.fileOf(fd, "read"), true);
       } finally {
@@ -84,20 +90,10 @@ export class WholeFileCalls extends FileCalls {
 
   #readWhole(file: OpenFile, fromStart: boolean): Uint8Array<ArrayBuffer> {
     const start = fromStart ? 0 : file.position;
-    const bytes = this.#readToEnd(file, start);
+    const bytes = withinMemory(() => data.readToEnd(this.context, file, start));
     if (typeof bytes === "number") throw systemError(bytes, "read");
     if (!fromStart) file.position = start + bytes.length;
     return bytes;
-  }
-
-  #readToEnd(file: OpenFile, start: number): Uint8Array<ArrayBuffer> | number {
-    try {
-      return data.readToEnd(this.context, file, start);
-    } catch (cause) {
-      if (!(cause instanceof RangeError)) throw cause;
-      const error = codedRangeError("ERR_FS_FILE_TOO_LARGE", "The file is greater than a buffer can be");
-      throw Object.assign(error, { cause });
-    }
   }
 
   /** Writes a whole file, replacing what it held. To a descriptor it writes on from its current position. */
@@ -169,4 +165,15 @@ function isOptions(value: unknown): boolean {
 /** Whether a number stands for a descriptor, as Node tells it from what is no path either. */
 function isDescriptor(value: unknown): value is number {
   return typeof value === "number" && (value | 0) === value;
+}
+
+/** Reads, and tells as Node does where there is no memory for what is read. */
+function withinMemory<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    const error = codedRangeError("ERR_FS_FILE_TOO_LARGE", "The file is greater than a buffer can be");
+    throw Object.assign(error, { cause });
+  }
 }

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { EBADF, EFBIG, EINVAL, EISDIR } from "../layout/errno.ts";
+import { EBADF, EFBIG, EINVAL, EISDIR, ENOENT } from "../layout/errno.ts";
 import {
   INODE_CTIME,
   INODE_LOCK,
@@ -25,6 +25,9 @@ import {
   releaseBeyond,
   writeBytes,
 } from "../store/extents.ts";
+import { ESTALE } from "../names/directory.ts";
+import { FOLLOW } from "../names/walk.ts";
+import { generationOf, S_IFDIR, S_IFMT } from "../store/inodes.ts";
 import { publishAndRelease, releaseFile } from "../store/inspect_file.ts";
 import type { Store } from "../store/store.ts";
 import { lockExclusive, lockShared, unlockShared } from "../sync/raw_lock.ts";
@@ -74,11 +77,42 @@ export function read(
 export function readToEnd(context: Context, file: OpenFile, position: number): Uint8Array<ArrayBuffer> | number {
   if (!file.readable) return -EBADF;
   if (file.directory) return -EISDIR;
+  return copyInode(context, file.inodeWord, generationOf(context.store, file.inodeWord), position);
+}
+
+/**
+ * Reads the file that a path leads to as a whole, as it is at one moment, without opening it.
+ *
+ * @returns the bytes, or a negative errno, `-EISDIR` for a directory.
+ * @throws {RangeError} if there is no memory for so large an array.
+ */
+export function readPath(context: Context, path: string): Uint8Array<ArrayBuffer> | number {
+  const may = context.mayRead();
+  if (may !== 0) return may;
+  const { walk } = context;
+  for (;;) {
+    const resolved = walk.resolve(path, FOLLOW);
+    if (resolved !== 0) return resolved;
+    if (walk.inodeWord === 0) return -ENOENT;
+    if ((walk.mode & S_IFMT) === S_IFDIR) return -EISDIR;
+    const bytes = copyInode(context, walk.inodeWord, walk.generation, 0);
+    if (bytes !== -ESTALE) return bytes;
+  }
+}
+
+/** A copy of an inode's bytes from a position on; `-ESTALE` if it is not of the generation at which it was found. */
+function copyInode(
+  context: Context,
+  inode: number,
+  generation: number,
+  position: number,
+): Uint8Array<ArrayBuffer> | number {
   const { store } = context;
-  const inode = file.inodeWord;
   const locked = lockShared(store.agent, inode + INODE_LOCK);
   if (locked !== 0) return locked;
   try {
+    // While the lock is held shared nobody claims the inode: what is of the generation now stays it.
+    if (!context.isSame(inode, generation)) return -ESTALE;
     const size = store.memory.f64[(inode + INODE_SIZE) / 2]!;
     return copyBytes(store, inode, Math.max(0, size - position), position);
   } finally {

@@ -34,6 +34,9 @@ export class SharedMemory {
   /** Size in pages that the views cover. */
   pages = 0;
   #windows: (Uint8Array | undefined)[] = [];
+  /** The window beyond the first 2 GiB that was used last, and its address: a program tends to stay in one. */
+  #high: Uint8Array = new Uint8Array(0);
+  #highAddr = 0;
   #scratch: Uint8Array | undefined;
   #scratchAddr = 0;
   #part: Uint8Array = new Uint8Array(0);
@@ -68,6 +71,8 @@ export class SharedMemory {
     this.f64 = new Float64Array(buffer, 0, bytes / 8);
     this.u8 = new Uint8Array(buffer, 0, Math.min(bytes, 2 * WINDOW_STRIDE));
     this.#windows = [this.u8];
+    this.#high = this.u8;
+    this.#highAddr = 0;
     this.pages = bytes / PAGE_BYTES;
   }
 
@@ -108,6 +113,11 @@ export class SharedMemory {
     }
     if (addr + bytes <= this.u8.length) {
       to.set(this.u8.subarray(addr, addr + bytes), toOffset);
+      return;
+    }
+    const near = addr - this.#highAddr;
+    if (near >= 0 && near + bytes <= this.#high.length) {
+      to.set(this.#high.subarray(near, near + bytes), toOffset);
       return;
     }
     for (let done = 0; done < bytes;) {
@@ -151,6 +161,14 @@ export class SharedMemory {
       );
       return;
     }
+    const near = addr - this.#highAddr;
+    if (near >= 0 && near + bytes <= this.#high.length) {
+      this.#high.set(
+        fromOffset === 0 && bytes === from.length ? from : from.subarray(fromOffset, fromOffset + bytes),
+        near,
+      );
+      return;
+    }
     for (let done = 0; done < bytes;) {
       const run = Math.min(WINDOW_RUN, bytes - done);
       const start = fromOffset + done;
@@ -162,7 +180,9 @@ export class SharedMemory {
 
   /** A private copy of some bytes. Not zeroed first, as an array that is made and then copied into is. */
   copyOf(addr: number, bytes: number): Uint8Array<ArrayBuffer> {
-    if (addr + bytes <= this.u8.length) return new Uint8Array(this.u8.subarray(addr, addr + bytes));
+    if (addr + bytes <= this.u8.length) {
+      return new Uint8Array(this.u8.subarray(addr, addr + bytes));
+    }
     const copy = new Uint8Array(bytes);
     this.copyOut(copy, 0, addr, bytes);
     return copy;
@@ -181,6 +201,8 @@ export class SharedMemory {
       window = new Uint8Array(this.memory.buffer, start, Math.min(2 * WINDOW_STRIDE, this.bytes - start));
       this.#windows[index] = window;
     }
+    this.#high = window;
+    this.#highAddr = index * WINDOW_STRIDE;
     return window;
   }
 }

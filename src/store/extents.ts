@@ -227,7 +227,7 @@ export function coverRange(
       if (Math.max(end, from) < to) zeroRange(store, inodeWord, Math.max(end, from), to);
     }
   }
-  if (position > size) zeroRange(store, inodeWord, size, position);
+  if (filled && position > size) zeroRange(store, inodeWord, size, position);
   return 0;
 }
 
