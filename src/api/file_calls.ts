@@ -299,9 +299,13 @@ export class FileCalls {
 
 /** A length as Node takes it, by its lowest 32 bits; but as it is where it fits a buffer longer than those can tell. */
 function toCount(length: number | null | undefined, room: number): number {
-  // What cannot become a number: Node lets the engine's own error out.
-  if (typeof length === "symbol") throw typeError("length", "of type number", length);
-  const count = (length as number) | 0;
+  let count: number;
+  try {
+    count = (length as number) | 0;
+  } catch {
+    // A symbol, a bigint, an object that is no number: Node lets the engine's own error out.
+    throw typeError("length", "of type number", length);
+  }
   if (count !== length && typeof length === "number" && length >= 2 ** 31 && length <= room) return Math.trunc(length);
   return count;
 }
