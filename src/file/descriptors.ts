@@ -14,6 +14,7 @@ import { LEDGER_COUNT, LEDGER_ENTRIES, LEDGER_NEXT, LEDGER_PENDING, LEDGER_WORDS
 import { GRANULE_BYTES, GRANULE_WORDS } from "../layout/units.ts";
 import { addOpen, dropOpen } from "../store/inodes.ts";
 import type { Store } from "../store/store.ts";
+import { O_ACCMODE, O_APPEND, O_RDONLY, O_WRONLY } from "./flags.ts";
 
 /** The first descriptor that is given out: 0 to 2 mean the standard streams everywhere. */
 const FIRST_DESCRIPTOR = 3;
@@ -41,12 +42,12 @@ export class OpenFile {
 
   /** Makes an open file. */
   constructor(inodeWord: number, flags: number, directory: boolean) {
-    const access = flags & 3;
+    const access = flags & O_ACCMODE;
     this.inodeWord = inodeWord;
     this.flags = flags;
-    this.readable = access !== 1;
-    this.writable = access !== 0;
-    this.append = (flags & 0o2000) !== 0;
+    this.readable = access !== O_WRONLY;
+    this.writable = access !== O_RDONLY;
+    this.append = (flags & O_APPEND) !== 0;
     this.directory = directory;
   }
 }

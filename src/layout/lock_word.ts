@@ -35,7 +35,7 @@ export const LOCK_SLOT_BITS = 11;
 /** Shift of the owner's generation. */
 export const LOCK_GENERATION_SHIFT = 16;
 /** Mask of the owner in a state word. */
-export const LOCK_OWNER = ~31;
+export const LOCK_OWNER: number = ~LOCK_FLAGS;
 
 /** The lock word as a structure of the format. */
 export const LOCK: Structure = {
