@@ -9,7 +9,7 @@ import { defragment } from "../file/defragment.ts";
 import { formatFilesystem, hasFilesystem } from "../file/format.ts";
 import { stat } from "../file/metadata.ts";
 import { close } from "../file/open.ts";
-import { retire } from "../file/retire.ts";
+import { leaveProcess, retire } from "../file/retire.ts";
 import { type FileSystemStats, survey } from "../file/survey.ts";
 import { SLOT_SCRATCH } from "../layout/agent_table.ts";
 import { EBUSY, EEXIST, EIDRM } from "../layout/errno.ts";
@@ -166,6 +166,7 @@ export class FileSystem extends TreeCalls implements Disposable {
     if (context.store.agent.live) {
       for (const fd of context.descriptors.all()) close(context, fd);
       context.descriptors.release();
+      leaveProcess(context);
       context.store.close();
     }
     this.pool.detach();

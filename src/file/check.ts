@@ -16,6 +16,7 @@ import { checkHeap, walkHeap } from "../alloc/heap_inspect.ts";
 import {
   SLOT_LEDGER,
   SLOT_LIVE,
+  SLOT_PROCESS,
   SLOT_SCRATCH,
   SLOT_STATE,
   SLOT_STATE_MASK,
@@ -50,6 +51,7 @@ import {
   LEDGER_PENDING,
   OPENS_COUNT,
 } from "../layout/inode.ts";
+import { PROCESS_KEEPER, PROCESS_LEDGER } from "../layout/process.ts";
 import {
   SHARD_CHUNKS,
   SHARD_COUNT,
@@ -63,9 +65,10 @@ import type { Violation } from "../memory/errors.ts";
 import { inspectBucket } from "../names/inspect_bucket.ts";
 import { S_IFDIR, S_IFMT, shardWordOf } from "../store/inodes.ts";
 import { inspectFile } from "../store/inspect_file.ts";
-import { slotWordOf } from "../sync/agent.ts";
+import { ownerOf, slotWordOf } from "../sync/agent.ts";
 import { freeze, thaw } from "../sync/raw_freeze.ts";
 import type { Context } from "./context.ts";
+import { eachProcessBlock } from "./process.ts";
 import { eachInode } from "./survey.ts";
 
 /** How long a check waits for others to finish what they are in. */
@@ -349,6 +352,8 @@ class Check {
     this.#eachSlot((slotWord, slot) => {
       const scratch = this.#i32[slotWord + SLOT_SCRATCH]!;
       if (scratch !== 0) this.#claim(scratch, `scratch of agent slot ${slot}`);
+      const process = this.#processKeptBy(slotWord, slot);
+      if (process !== 0) eachProcessBlock(this.#i32, process, (ref, what) => this.#claim(ref, what));
     });
   }
 
@@ -365,18 +370,40 @@ class Check {
     visitBlock: (blockWord: number) => void,
     visitEntry: (inodeWord: number, pending: boolean) => void,
   ): void {
-    this.#eachSlot((slotWord) => {
+    this.#eachSlot((slotWord, slot) => {
       const i32 = this.#i32;
-      for (let ref = i32[slotWord + SLOT_LEDGER]!; ref !== 0;) {
-        const block = ref * GRANULE_WORDS;
-        visitBlock(block);
-        for (let entry = block + LEDGER_ENTRIES; entry < block + LEDGER_ENTRIES + LEDGER_COUNT; entry++) {
-          const word = i32[entry]!;
-          if (word !== 0) visitEntry((word & ~LEDGER_PENDING) * GRANULE_WORDS, (word & LEDGER_PENDING) !== 0);
-        }
-        ref = i32[block + LEDGER_NEXT]!;
+      const ledgers = [i32[slotWord + SLOT_LEDGER]!];
+      const process = this.#processKeptBy(slotWord, slot);
+      if (process !== 0) ledgers.push(i32[process + PROCESS_LEDGER]!);
+      for (let ref = ledgers.pop(); ref !== undefined; ref = ledgers.pop()) {
+        this.#eachLedgerBlock(ref, visitBlock, visitEntry);
       }
     });
+  }
+
+  /** Word of the process that the agent of a slot keeps, or 0. */
+  #processKeptBy(slotWord: number, slot: number): number {
+    const i32 = this.#i32;
+    const process = i32[slotWord + SLOT_PROCESS]! * GRANULE_WORDS;
+    const kept = process !== 0 && i32[process + PROCESS_KEEPER] === ownerOf(slot, i32[slotWord + SLOT_STATE]!);
+    return kept ? process : 0;
+  }
+
+  #eachLedgerBlock(
+    first: number,
+    visitBlock: (blockWord: number) => void,
+    visitEntry: (inodeWord: number, pending: boolean) => void,
+  ): void {
+    const i32 = this.#i32;
+    for (let ref = first; ref !== 0;) {
+      const block = ref * GRANULE_WORDS;
+      visitBlock(block);
+      for (let entry = block + LEDGER_ENTRIES; entry < block + LEDGER_ENTRIES + LEDGER_COUNT; entry++) {
+        const word = i32[entry]!;
+        if (word !== 0) visitEntry((word & ~LEDGER_PENDING) * GRANULE_WORDS, (word & LEDGER_PENDING) !== 0);
+      }
+      ref = i32[block + LEDGER_NEXT]!;
+    }
   }
 
   #ledgerCounts(): Map<number, LedgerCount> {

@@ -29,7 +29,11 @@ export class Context {
   /** Descriptors. */
   readonly descriptors: Descriptors;
   /** Permission bits that new files and directories do not get. */
-  readonly umask: number;
+  umask: number;
+  /** Where the last write ended. */
+  endOfWrite = 0;
+  /** Whether the last write made room for more than the file had. */
+  grew = false;
 
   /** Makes the state of an agent. */
   constructor(store: Store, umask: number) {

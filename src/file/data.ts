@@ -50,22 +50,86 @@ export function read(
 ): number {
   if (!file.readable) return -EBADF;
   if (file.directory) return -EISDIR;
+  const at = position < 0 ? file.position : position;
+  const count = readInode(context, file.inodeWord, ANY_GENERATION, to, offset, bytes, at);
+  if (position < 0 && count > 0) file.position = at + count;
+  return count;
+}
+
+/** For an inode that the caller knows to be open: its generation cannot change. */
+export const ANY_GENERATION = -1;
+
+/**
+ * Reads bytes of an inode of a generation, as {@linkcode read} does.
+ *
+ * @returns how many bytes were read, or a negative errno: `-EBADF` if it is not of that generation any more.
+ */
+export function readInode(
+  context: Context,
+  inode: number,
+  generation: number,
+  to: Uint8Array,
+  offset: number,
+  bytes: number,
+  at: number,
+): number {
   const { store } = context;
   const { agent } = store;
-  const inode = file.inodeWord;
-  const at = position < 0 ? file.position : position;
   const locked = lockShared(agent, inode + INODE_LOCK);
   if (locked !== 0) return locked;
-  const left = store.memory.f64[(inode + INODE_SIZE) / 2]! - at;
-  const count = left <= 0 ? 0 : left < bytes ? left : bytes;
-  if (count > 0) {
-    const addr = addressOfRange(store, inode, at, count);
-    if (addr !== 0) store.memory.copyOut(to, offset, addr, count);
-    else readBytes(store, inode, to, offset, count, at);
+  let count = -EBADF;
+  if (generation === ANY_GENERATION || context.isSame(inode, generation)) {
+    const left = store.memory.f64[(inode + INODE_SIZE) / 2]! - at;
+    count = left <= 0 ? 0 : left < bytes ? left : bytes;
+    if (count > 0) copyRange(store, inode, to, offset, count, at);
   }
   unlockShared(agent, inode + INODE_LOCK);
-  if (position < 0) file.position = at + count;
   return count;
+}
+
+function copyRange(store: Store, inode: number, to: Uint8Array, offset: number, bytes: number, at: number): void {
+  const addr = addressOfRange(store, inode, at, bytes);
+  if (addr !== 0) store.memory.copyOut(to, offset, addr, bytes);
+  else readBytes(store, inode, to, offset, bytes, at);
+}
+
+/** Ranges of one array, one after the other: what `readv` and `writev` name. */
+export interface Pieces {
+  /** Number of ranges. */
+  readonly count: number;
+  /** Where each begins. */
+  readonly offsets: readonly number[];
+  /** Bytes of each. */
+  readonly lengths: readonly number[];
+}
+
+/** {@linkcode readInode} into several ranges of an array: what the file holds at one moment. */
+export function readPieces(
+  context: Context,
+  inode: number,
+  generation: number,
+  to: Uint8Array,
+  pieces: Pieces,
+  position: number,
+): number {
+  const { store } = context;
+  const { agent } = store;
+  const locked = lockShared(agent, inode + INODE_LOCK);
+  if (locked !== 0) return locked;
+  let total = -EBADF;
+  if (generation === ANY_GENERATION || context.isSame(inode, generation)) {
+    total = 0;
+    const size = store.memory.f64[(inode + INODE_SIZE) / 2]!;
+    for (let index = 0; index < pieces.count; index++) {
+      const bytes = Math.min(pieces.lengths[index]!, size - position - total);
+      if (bytes > 0) {
+        copyRange(store, inode, to, pieces.offsets[index]!, bytes, position + total);
+        total += bytes;
+      }
+    }
+  }
+  unlockShared(agent, inode + INODE_LOCK);
+  return total;
 }
 
 /**
@@ -139,25 +203,51 @@ export function write(
   const may = context.mayWrite();
   if (may !== 0) return may;
   if (bytes === 0) return 0;
+  const at = file.append ? AT_END : position < 0 ? file.position : position;
+  const written = writeInode(context, file.inodeWord, ANY_GENERATION, from, offset, bytes, at);
+  if (context.grew) file.grew = true;
+  if (position < 0 && written > 0) file.position = context.endOfWrite;
+  return written;
+}
+
+/** The position of {@linkcode writeInode} that stands for the end of the file, wherever it is once it is locked. */
+export const AT_END = -1;
+
+/**
+ * Writes bytes to an inode of a generation, as {@linkcode write} does. Leaves in the context where the write ended, and
+ * whether it has made room for more.
+ *
+ * @returns how many bytes were written, or a negative errno: `-EBADF` if it is not of that generation any more.
+ */
+export function writeInode(
+  context: Context,
+  inode: number,
+  generation: number,
+  from: Uint8Array,
+  offset: number,
+  bytes: number,
+  position: number,
+): number {
   const { store } = context;
   const { agent, memory, wasm } = store;
-  const inode = file.inodeWord;
   const now = context.now();
+  context.grew = false;
   const locked = lockExclusive(agent, inode + INODE_LOCK);
   if (locked !== 0) return locked;
   const size = memory.f64[(inode + INODE_SIZE) / 2]!;
-  const at = file.append ? size : position < 0 ? file.position : position;
+  const at = position === AT_END ? size : position;
   const end = at + bytes;
   let result = 0;
   const addr = at <= size ? addressOfRange(store, inode, at, bytes) : 0;
-  if (addr !== 0) memory.copyIn(addr, from, offset, bytes);
+  if (generation !== ANY_GENERATION && !context.isSame(inode, generation)) result = -EBADF;
+  else if (addr !== 0) memory.copyIn(addr, from, offset, bytes);
   else if (end > MAXIMUM_FILE_BYTES) result = -EFBIG;
   else {
     wasm.beginChange(inode + INODE_VERSION);
     result = coverRange(store, inode, at, bytes, true, size > 0 && end > size);
     if (result !== 0) releaseBeyond(store, inode, size);
     wasm.endChange(inode + INODE_VERSION);
-    file.grew = true;
+    context.grew = true;
     if (result === 0) writeBytes(store, inode, from, offset, bytes, at);
   }
   if (result !== 0) {
@@ -165,22 +255,28 @@ export function write(
     return result;
   }
   publishAndRelease(store, inode, end > size ? end : size, now);
-  if (position < 0) file.position = end;
+  context.endOfWrite = end;
   return bytes;
 }
 
 /** Changes the length of an open file. Returns 0 or a negative errno. */
 export function truncate(context: Context, file: OpenFile, length: number): number {
-  if (!file.writable) return -EINVAL;
+  return file.writable ? truncateInode(context, file.inodeWord, ANY_GENERATION, length) : -EINVAL;
+}
+
+/** Changes the length of an inode of a generation; `-EBADF` if it is not of that generation any more. */
+export function truncateInode(context: Context, inode: number, generation: number, length: number): number {
   const may = context.mayWrite();
   if (may !== 0) return may;
   if (length > MAXIMUM_FILE_BYTES) return -EFBIG;
   const { agent } = context.store;
   const now = context.now();
-  const locked = lockExclusive(agent, file.inodeWord + INODE_LOCK);
+  const locked = lockExclusive(agent, inode + INODE_LOCK);
   if (locked !== 0) return locked;
-  const result = setSizeLocked(context.store, file.inodeWord, length, now);
-  releaseFile(context.store, file.inodeWord);
+  const result = generation === ANY_GENERATION || context.isSame(inode, generation)
+    ? setSizeLocked(context.store, inode, length, now)
+    : -EBADF;
+  releaseFile(context.store, inode);
   return result;
 }
 
@@ -212,17 +308,31 @@ export function allocate(
   bytes: number,
   keepSize: boolean,
 ): number {
-  if (!file.writable) return -EBADF;
+  return file.writable ? allocateInode(context, file.inodeWord, ANY_GENERATION, offset, bytes, keepSize) : -EBADF;
+}
+
+/** {@linkcode allocate} for an inode of a generation; `-EBADF` if it is not of that generation any more. */
+export function allocateInode(
+  context: Context,
+  inode: number,
+  generation: number,
+  offset: number,
+  bytes: number,
+  keepSize: boolean,
+): number {
   const may = context.mayWrite();
   if (may !== 0) return may;
   if (offset < 0 || bytes <= 0) return -EINVAL;
   if (offset + bytes > MAXIMUM_FILE_BYTES) return -EFBIG;
   const { store } = context;
   const { agent, memory, wasm } = store;
-  const inode = file.inodeWord;
   const now = context.now();
   const locked = lockExclusive(agent, inode + INODE_LOCK);
   if (locked !== 0) return locked;
+  if (generation !== ANY_GENERATION && !context.isSame(inode, generation)) {
+    releaseFile(store, inode);
+    return -EBADF;
+  }
   const size = memory.f64[(inode + INODE_SIZE) / 2]!;
   wasm.beginChange(inode + INODE_VERSION);
   let result = coverRange(store, inode, offset, bytes, false, false);
@@ -235,9 +345,8 @@ export function allocate(
 }
 
 /** Gives back what was allocated ahead of a file that has grown, when its last writer closes it. */
-export function trim(context: Context, file: OpenFile): void {
+export function trim(context: Context, inode: number): void {
   const { store } = context;
-  const inode = file.inodeWord;
   if (lockExclusive(store.agent, inode + INODE_LOCK) !== 0) return;
   store.wasm.beginChange(inode + INODE_VERSION);
   releaseBeyond(store, inode, store.memory.f64[(inode + INODE_SIZE) / 2]!);

@@ -52,8 +52,18 @@ export class OpenFile {
   }
 }
 
+/** What gives descriptors to files that are opened: an agent's own table, or that of a process of several agents. */
+export interface DescriptorTable {
+  /** The lowest free descriptor, reserved; a negative errno where there is none. */
+  reserve(): number;
+  /** Gives back a reserved descriptor under which nothing was opened. */
+  cancel(descriptor: number): void;
+  /** Opens an inode of a generation under the reserved descriptor. False where it is not of that generation any more. */
+  open(descriptor: number, inodeWord: number, flags: number, generation: number, directory: boolean): boolean;
+}
+
 /** The descriptors of an agent. */
-export class Descriptors {
+export class Descriptors implements DescriptorTable {
   readonly #store: Store;
   readonly #files: (OpenFile | undefined)[] = [];
   readonly #blocks: number[] = [];
@@ -87,15 +97,19 @@ export class Descriptors {
     return index + FIRST_DESCRIPTOR;
   }
 
+  /** Nothing is noted of a descriptor that is reserved: the agent opens one file at a time. */
+  cancel(): void {}
+
   /**
    * Opens an inode of a generation under a reserved descriptor. False where it is not of that generation any more.
    */
-  open(descriptor: number, file: OpenFile, generation: number): boolean {
+  open(descriptor: number, inodeWord: number, flags: number, generation: number, directory: boolean): boolean {
+    const file = new OpenFile(inodeWord, flags, directory);
     const entry = this.#entryWordOf(descriptor);
     const { i32 } = this.#store.memory;
-    const ref = file.inodeWord / GRANULE_WORDS;
+    const ref = inodeWord / GRANULE_WORDS;
     i32[entry] = ref | LEDGER_PENDING;
-    if (!addOpen(this.#store, file.inodeWord, generation)) {
+    if (!addOpen(this.#store, inodeWord, generation)) {
       i32[entry] = 0;
       return false;
     }

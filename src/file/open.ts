@@ -21,27 +21,43 @@ import {
 import { lockExclusive, unlockExclusive } from "../sync/raw_lock.ts";
 import type { Context } from "./context.ts";
 import { setSizeLocked, trim } from "./data.ts";
-import { OpenFile } from "./descriptors.ts";
+import type { DescriptorTable, OpenFile } from "./descriptors.ts";
 import { O_ACCMODE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_TMPFILE, O_TRUNC } from "./flags.ts";
 
-/** Opens a path. Returns a descriptor or a negative errno. */
-export function open(context: Context, path: string, flags: number, mode: number): number {
+/** Opens a path, under a descriptor of a table. Returns the descriptor or a negative errno. */
+export function open(
+  context: Context,
+  path: string,
+  flags: number,
+  mode: number,
+  table: DescriptorTable = context.descriptors,
+): number {
   if ((flags & O_ACCMODE) === O_ACCMODE) return -EINVAL;
   if ((flags & O_TMPFILE) === O_TMPFILE) return -EOPNOTSUPP;
   if ((flags & O_CREAT) !== 0 && (flags & O_DIRECTORY) !== 0) return -EINVAL;
   const began = context.begin();
   if (began !== 0) return began;
-  const result = openSteps(context, path, flags, mode);
+  const descriptor = table.reserve();
+  let result = descriptor;
+  if (descriptor >= 0) {
+    result = openSteps(context, path, flags, mode, table, descriptor);
+    if (result < 0) table.cancel(descriptor);
+  }
   context.end();
   return result;
 }
 
-function openSteps(context: Context, path: string, flags: number, mode: number): number {
+function openSteps(
+  context: Context,
+  path: string,
+  flags: number,
+  mode: number,
+  table: DescriptorTable,
+  descriptor: number,
+): number {
   const create = (flags & O_CREAT) !== 0;
   const exclusive = create && (flags & O_EXCL) !== 0;
   const changes = create || (flags & O_TRUNC) !== 0 || (flags & O_ACCMODE) !== O_RDONLY;
-  const descriptor = context.descriptors.reserve();
-  if (descriptor < 0) return descriptor;
   const { walk } = context;
   const how = ((flags & O_NOFOLLOW) === 0 && !exclusive ? FOLLOW : 0) | (create ? CREATE : 0);
   for (;;) {
@@ -51,13 +67,13 @@ function openSteps(context: Context, path: string, flags: number, mode: number):
     if (walk.inodeWord === 0) {
       if (!create) return -ENOENT;
       if (context.mayWrite() !== 0) return context.mayWrite();
-      result = createFile(context, walk, flags, mode, descriptor);
+      result = createFile(context, walk, flags, mode, table, descriptor);
     } else {
       if (exclusive) return -EEXIST;
       const refused = refuseOpen(walk.mode, flags, changes);
       if (refused !== 0) return refused;
       if (changes && context.mayWrite() === -EROFS) return -EROFS;
-      result = openFound(context, walk, flags, descriptor);
+      result = openFound(context, walk.inodeWord, walk.generation, walk.mode, flags, table, descriptor);
     }
     if (result !== -ESTALE) return result === 0 ? descriptor : result;
   }
@@ -70,24 +86,66 @@ function refuseOpen(mode: number, flags: number, changes: boolean): number {
   return type === S_IFLNK ? -ELOOP : 0;
 }
 
-function openFound(context: Context, walk: Walk, flags: number, descriptor: number): number {
-  const { store } = context;
-  const inode = walk.inodeWord;
-  const file = new OpenFile(inode, flags, (walk.mode & S_IFMT) === S_IFDIR);
-  if (!context.descriptors.open(descriptor, file, walk.generation)) return -ESTALE;
-  if ((flags & O_TRUNC) === 0) return 0;
-  const now = context.now();
-  let result = lockExclusive(store.agent, inode + INODE_LOCK);
-  if (result === 0) {
-    result = setSizeLocked(store, inode, 0, now);
-    unlockExclusive(store.agent, inode + INODE_LOCK);
+/**
+ * Opens an inode that was found before, under a descriptor of a table. Returns the descriptor or a negative errno: `-ENOENT`
+ * if it is not of that generation any more.
+ */
+export function openInode(
+  context: Context,
+  inodeWord: number,
+  generation: number,
+  mode: number,
+  flags: number,
+  table: DescriptorTable,
+): number {
+  const changes = (flags & O_TRUNC) !== 0 || (flags & O_ACCMODE) !== O_RDONLY;
+  const refused = changes ? context.mayWrite() : context.mayRead();
+  if (refused !== 0) return refused;
+  const began = context.begin();
+  if (began !== 0) return began;
+  const descriptor = table.reserve();
+  let result = descriptor;
+  if (descriptor >= 0) {
+    result = refuseOpen(mode, flags, changes);
+    if (result === 0) result = openFound(context, inodeWord, generation, mode, flags, table, descriptor);
+    if (result !== 0) table.cancel(descriptor);
   }
-  if (result !== 0) closeSteps(context, descriptor, file);
-  return result;
+  context.end();
+  if (result === -ESTALE) return -ENOENT;
+  return result === 0 ? descriptor : result;
+}
+
+function openFound(
+  context: Context,
+  inode: number,
+  generation: number,
+  mode: number,
+  flags: number,
+  table: DescriptorTable,
+  descriptor: number,
+): number {
+  const { store } = context;
+  if ((flags & O_TRUNC) !== 0) {
+    // Before the file counts as open: one that is removed in between has been truncated in vain, which nobody sees.
+    const now = context.now();
+    let result = lockExclusive(store.agent, inode + INODE_LOCK);
+    if (result !== 0) return result;
+    result = context.isSame(inode, generation) ? setSizeLocked(store, inode, 0, now) : -ESTALE;
+    unlockExclusive(store.agent, inode + INODE_LOCK);
+    if (result !== 0) return result;
+  }
+  return table.open(descriptor, inode, flags, generation, (mode & S_IFMT) === S_IFDIR) ? 0 : -ESTALE;
 }
 
 /** Creates the file that the walk did not find, and opens it. */
-function createFile(context: Context, walk: Walk, flags: number, mode: number, descriptor: number): number {
+function createFile(
+  context: Context,
+  walk: Walk,
+  flags: number,
+  mode: number,
+  table: DescriptorTable,
+  descriptor: number,
+): number {
   const { store, directories } = context;
   const now = context.now();
   const inode = takeInode(store, S_IFREG | (mode & 0o7777 & ~context.umask), 1, now);
@@ -99,7 +157,7 @@ function createFile(context: Context, walk: Walk, flags: number, mode: number, d
     result = directories.find(parent, walk) !== 0 ? -ESTALE : directories.prepareInsert(parent, guard, walk);
     if (result === 0) {
       // Open before it has a name, so that nobody who removes the name takes it away.
-      context.descriptors.open(descriptor, new OpenFile(inode, flags, false), generationOf(store, inode));
+      table.open(descriptor, inode, flags, generationOf(store, inode), false);
       store.wasm.beginChange(versionOf(guard));
       directories.insert(parent, guard, walk, inode, S_IFREG >> 12, now);
       store.wasm.endChange(versionOf(guard));
@@ -123,7 +181,7 @@ export function close(context: Context, descriptor: number): number {
 }
 
 function closeSteps(context: Context, descriptor: number, file: OpenFile): void {
-  if (file.grew) trim(context, file);
+  if (file.grew) trim(context, file.inodeWord);
   // Nobody else can claim it while it is open: this is the generation that was opened.
   const generation = generationOf(context.store, file.inodeWord);
   const left = context.descriptors.close(descriptor);

@@ -1,17 +1,26 @@
 /**
  * Retiring an agent that is known to be gone: it is fenced, then its open files are closed by its ledger, its scratch and
- * its slot given back.
+ * its slot given back. With the agent that keeps a process go the process and all its threads.
  *
  * @module
  */
-import { SLOT_LEDGER, SLOT_SCRATCH } from "../layout/agent_table.ts";
-import { LEDGER_COUNT, LEDGER_ENTRIES, LEDGER_NEXT, LEDGER_PENDING } from "../layout/inode.ts";
+import {
+  SLOT_FREE,
+  SLOT_LEDGER,
+  SLOT_PROCESS,
+  SLOT_SCRATCH,
+  SLOT_STATE,
+  SLOT_STATE_MASK,
+  SLOT_WORDS,
+  TABLE_HIGH,
+} from "../layout/agent_table.ts";
+import { PROCESS_KEEPER } from "../layout/process.ts";
 import { GRANULE_BYTES, GRANULE_WORDS } from "../layout/units.ts";
-import { dropOpen, generationOf } from "../store/inodes.ts";
-import { freeSlot } from "../sync/agent.ts";
-import { fence } from "../sync/retire.ts";
+import { freeSlot, ownerOf, slotWordOf } from "../sync/agent.ts";
+import { agentIdAt, fence } from "../sync/retire.ts";
 import type { Context } from "./context.ts";
-import { reapInode } from "./open.ts";
+import { closeLedger } from "./ledger.ts";
+import { freeProcess } from "./process.ts";
 
 /**
  * Fences an agent and gives back what it held.
@@ -33,6 +42,11 @@ function retireSteps(context: Context, agentId: number): number {
   const fenced = fence(agent, agentId);
   if (typeof fenced === "number") return fenced;
   const { slotWord, state } = fenced;
+  const process = memory.i32[slotWord + SLOT_PROCESS]! * GRANULE_WORDS;
+  if (process !== 0 && memory.i32[process + PROCESS_KEEPER] === ownerOf(slotOf(context, slotWord), state)) {
+    const ended = endProcess(context, process);
+    if (ended !== 0) return ended;
+  }
   closeLedger(context, memory.i32[slotWord + SLOT_LEDGER]! * GRANULE_WORDS);
   const scratch = memory.i32[slotWord + SLOT_SCRATCH]!;
   if (scratch !== 0) store.heap.free(scratch * GRANULE_BYTES);
@@ -40,22 +54,40 @@ function retireSteps(context: Context, agentId: number): number {
   return 0;
 }
 
-function closeLedger(context: Context, firstBlock: number): void {
-  const { store } = context;
-  const { i32 } = store.memory;
-  for (let block = firstBlock; block !== 0;) {
-    for (let entry = block + LEDGER_ENTRIES; entry < block + LEDGER_ENTRIES + LEDGER_COUNT; entry++) {
-      const ref = i32[entry]!;
-      // An entry in transition may or may not be counted: counting it as open errs on the side of keeping the file.
-      if (ref === 0 || (ref & LEDGER_PENDING) !== 0) continue;
-      i32[entry] = ref | LEDGER_PENDING;
-      const inode = ref * GRANULE_WORDS;
-      const generation = generationOf(store, inode);
-      if (dropOpen(store, inode) === 0) reapInode(context, inode, generation);
-      i32[entry] = 0;
-    }
-    const next = i32[block + LEDGER_NEXT]! * GRANULE_WORDS;
-    store.heap.free(block * 4);
-    block = next;
+/**
+ * Ends a process: its other threads are retired, its files closed, its memory given back.
+ *
+ * @returns 0, or `-EBUSY` if a thread was cut off in the middle of a change; the process then stays.
+ */
+export function endProcess(context: Context, processWord: number): number {
+  const { agent, memory, wasm } = context.store;
+  const high = wasm.load(agent.tableWord + TABLE_HIGH);
+  const keeper = memory.i32[processWord + PROCESS_KEEPER]!;
+  for (let slot = 0; slot < high; slot++) {
+    const slotWord = slotWordOf(agent.tableWord, slot);
+    const state = wasm.load(slotWord + SLOT_STATE);
+    if ((state & SLOT_STATE_MASK) === SLOT_FREE || slotWord === agent.slotWord) continue;
+    if (memory.i32[slotWord + SLOT_PROCESS]! * GRANULE_WORDS !== processWord) continue;
+    if (ownerOf(slot, state) === keeper) continue;
+    const retired = retireSteps(context, agentIdAt(slot, state));
+    if (retired !== 0) return retired;
   }
+  freeProcess(context, processWord);
+  return 0;
+}
+
+/** Ends the process that this agent keeps, before it detaches; what its threads are cut off in stays theirs. */
+export function leaveProcess(context: Context): void {
+  const { agent, memory } = context.store;
+  const process = memory.i32[agent.slotWord + SLOT_PROCESS]! * GRANULE_WORDS;
+  if (process === 0) return;
+  if (memory.i32[process + PROCESS_KEEPER] === agent.owner && context.begin() === 0) {
+    endProcess(context, process);
+    context.end();
+  }
+  memory.i32[agent.slotWord + SLOT_PROCESS] = 0;
+}
+
+function slotOf(context: Context, slotWord: number): number {
+  return (slotWord - slotWordOf(context.store.agent.tableWord, 0)) / SLOT_WORDS;
 }

@@ -51,6 +51,8 @@ export const SLOT_PARKS = 7;
 export const SLOT_WAITED_MS = 8;
 /** Slot words: lock that only the agent itself takes, around an operation of several steps, as its outermost. */
 export const SLOT_OPERATION = 10;
+/** Slot word: ref of the process that the agent keeps, or 0. */
+export const SLOT_PROCESS = 12;
 /** Slot words: refs of locks held shared; the first is the filesystem's own, the rest are public read locks. */
 export const SLOT_PINS = 16;
 /** How many locks an agent can hold shared at once. */
@@ -108,6 +110,7 @@ export const AGENT_SLOT: Structure = {
       "lock held by the agent through an operation of several steps",
       2,
     ),
+    row(SLOT_PROCESS, "process", "ref", "owner", "process of a WebAssembly program that the agent keeps, or 0"),
     row(
       SLOT_PINS,
       "pins",

@@ -2,4 +2,4 @@
 
 /** SHA-256 over the rows of the layout, as eight words: pools whose hashes differ are not attached. */
 // deno-fmt-ignore
-export const COMPATIBILITY_HASH: readonly number[] = [-780848339, 1080296457, -1508450264, -195956216, -1926265176, -2015563235, -684818678, -596303935];
+export const COMPATIBILITY_HASH: readonly number[] = [599562851, 701229440, -476001641, -1564062164, -822639221, -1276908706, -673674338, -15715547];

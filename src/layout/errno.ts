@@ -38,6 +38,8 @@ export const EMLINK = 31;
 export const EDEADLK = 35;
 /** Name too long. */
 export const ENAMETOOLONG = 36;
+/** No locks available. */
+export const ENOLCK = 37;
 /** Directory not empty. */
 export const ENOTEMPTY = 39;
 /** Too many symbolic links. */
@@ -72,6 +74,7 @@ export const ERRNO_TEXT: ReadonlyMap<number, readonly [code: string, message: st
   [EMLINK, ["EMLINK", "too many links"]],
   [EDEADLK, ["EDEADLK", "resource deadlock would occur"]],
   [ENAMETOOLONG, ["ENAMETOOLONG", "name too long"]],
+  [ENOLCK, ["ENOLCK", "no locks available"]],
   [ENOTEMPTY, ["ENOTEMPTY", "directory not empty"]],
   [ELOOP, ["ELOOP", "too many symbolic links encountered"]],
   [EIDRM, ["EIDRM", "agent has detached or been retired"]],

@@ -5,8 +5,10 @@
  */
 import { AGENT_SLOT, AGENT_TABLE } from "./agent_table.ts";
 import { BUCKET, INDEX } from "./directory.ts";
+import { FILE_LOCK, FILE_LOCK_CHAIN } from "./file_locks.ts";
 import { CHUNK, EXTENT, INODE, LEDGER } from "./inode.ts";
 import { LOCK } from "./lock_word.ts";
+import { DESCRIPTION, DESCRIPTIONS, PROCESS } from "./process.ts";
 import type { Structure } from "./rows.ts";
 import { SHARD, SUPERBLOCK } from "./superblock.ts";
 import * as heap from "./heap.ts";
@@ -30,5 +32,10 @@ export const STRUCTURES: readonly Structure[] = [
   LEDGER,
   BUCKET,
   INDEX,
+  FILE_LOCK_CHAIN,
+  FILE_LOCK,
+  PROCESS,
+  DESCRIPTIONS,
+  DESCRIPTION,
   ...HEAP_STRUCTURES,
 ];

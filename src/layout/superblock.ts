@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { CHAIN_COUNT, CHAIN_WORDS } from "./file_locks.ts";
 import { row, type Structure } from "./rows.ts";
 import { SLOT_WORDS, TABLE_HEADER_WORDS } from "./agent_table.ts";
 
@@ -33,14 +34,18 @@ export const SUPER_ROOT = 15;
 export const SUPER_PAGES = 16;
 /** Lock of the pool-wide order of directory moves. */
 export const SUPER_RENAME_LOCK = 32;
+/** Lock over the search for a circle of waiting file locks. */
+export const SUPER_DEADLOCK_LOCK = 48;
 /** First word of the inode shards. */
 export const SUPER_SHARDS = 64;
 /** Words of a shard: a line of its own. */
 export const SHARD_WORDS = 16;
 /** Number of inode shards. */
 export const SHARD_COUNT = 8;
+/** First word of the chains of file locks. */
+export const SUPER_FILE_LOCKS = 256;
 /** First word of the agent table. */
-export const SUPER_AGENTS = 256;
+export const SUPER_AGENTS = SUPER_FILE_LOCKS + CHAIN_COUNT * CHAIN_WORDS;
 /** Slots of a pool's agent table. */
 export const AGENT_CAPACITY = 1024;
 /** First word after the superblock: the heap's header. */
@@ -88,7 +93,23 @@ export const SUPERBLOCK: Structure = {
       "current size in pages; stored after growth, before any ref beyond the old size",
     ),
     row(SUPER_RENAME_LOCK, "renameLock", "u32", "atomic", "held while a directory moves between parents", 2),
+    row(
+      SUPER_DEADLOCK_LOCK,
+      "deadlockLock",
+      "u32",
+      "atomic",
+      "held while a circle of waiting file locks is looked for",
+      2,
+    ),
     row(SUPER_SHARDS, "shards", "u32", "guarded", "eight inode shards, each a line", SHARD_COUNT * SHARD_WORDS),
+    row(
+      SUPER_FILE_LOCKS,
+      "fileLocks",
+      "u32",
+      "guarded",
+      "64 chains of file locks, each a line",
+      CHAIN_COUNT * CHAIN_WORDS,
+    ),
   ],
 };
 

@@ -391,6 +391,52 @@ function eachBucketOf(i32: Int32Array, from: number, to: number, visit: (bucketW
   }
 }
 
+/**
+ * Visits buckets in the order of their hashes: those of the stripe of a hash that can hold it or a larger one, until the
+ * visitor returns false. The only bucket of a small directory counts for all stripes.
+ */
+export function eachBucketFrom(
+  i32: Int32Array,
+  directoryWord: number,
+  hash: number,
+  visit: (bucketWord: number) => boolean,
+): void {
+  const index = i32[directoryWord + DIR_INDEX]!;
+  if (index === 0) {
+    const bucket = i32[directoryWord + DIR_BUCKET]!;
+    if (bucket !== 0) visit(bucket * GRANULE_WORDS);
+    return;
+  }
+  const table = index * GRANULE_WORDS + INDEX_TABLE;
+  bucketsFrom(i32, table, ((hash >>> STRIPE_SHIFT) + 1) * 16, FIRST_SHIFT, hash, visit);
+}
+
+function bucketsFrom(
+  i32: Int32Array,
+  table: number,
+  end: number,
+  shift: number,
+  hash: number,
+  visit: (bucketWord: number) => boolean,
+): boolean {
+  for (let slot = (hash >>> shift) & 255; slot < end;) {
+    const ref = i32[table + slot]!;
+    if (ref === 0) slot++;
+    else if ((ref & SLOT_IS_TABLE) !== 0) {
+      if (!bucketsFrom(i32, (ref & ~SLOT_IS_TABLE) * GRANULE_WORDS, TABLE_SLOTS, shift - 8, hash, visit)) return false;
+      slot++;
+    } else {
+      const bucket = ref * GRANULE_WORDS;
+      if (!visit(bucket)) return false;
+      const span = TABLE_SLOTS >> i32[bucket + BUCKET_DEPTH]!;
+      slot = (slot & -span) + span;
+    }
+    // Behind the slot of the hash all that follows is larger.
+    hash = 0;
+  }
+  return true;
+}
+
 /** Gives back all buckets and tables of a directory without entries, and leaves its index's table empty. */
 export function freeTables(store: Store, directoryWord: number): void {
   const { i32 } = store.memory;

@@ -81,6 +81,8 @@ export interface DirectoryPlace {
 
 /** Resolves paths for one agent, and holds the result of the last resolution. */
 export class Walk implements Name {
+  /** The directory that relative paths begin at where a resolution names none; undefined for the root. */
+  base: DirectoryPlace | undefined;
   /** Word of the directory that holds, or would hold, the last name. */
   parentWord = 0;
   /** Its generation. */
@@ -124,6 +126,7 @@ export class Walk implements Name {
    */
   resolve(path: string, how: number, start?: DirectoryPlace): number {
     if (path.length === 0) return -ENOENT;
+    if (start === undefined && path.charCodeAt(0) !== SLASH) start = this.base;
     if (path.length > PATH_BYTES / 3 && (path.length > PATH_BYTES || encodeText(path).length > PATH_BYTES)) {
       return -ENAMETOOLONG;
     }

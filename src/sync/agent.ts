@@ -26,6 +26,7 @@ import {
   SLOT_LIVE,
   SLOT_PIN_COUNT,
   SLOT_PINS,
+  SLOT_PROCESS,
   SLOT_SCRATCH,
   SLOT_STATE,
   SLOT_STATE_MASK,
@@ -148,6 +149,7 @@ export function freeSlot(memory: SharedMemory, slotWord: number, state: number):
   i32.fill(0, slotWord + SLOT_INTENT, slotWord + SLOT_INTENT + SLOT_INTENT_WORDS);
   i32[slotWord + SLOT_LEDGER] = 0;
   i32[slotWord + SLOT_SCRATCH] = 0;
+  i32[slotWord + SLOT_PROCESS] = 0;
   memory.wasm.store(slotWord + SLOT_STATE, (state & ~SLOT_STATE_MASK) | SLOT_FREE);
 }
 

@@ -32,7 +32,12 @@ const FINISH_MS = 100;
 
 /** The number by which an agent is known: its slot, and the generation of the slot. Never used twice. */
 export function agentIdOf(agent: Agent): number {
-  return (agent.state >>> SLOT_GENERATION_SHIFT) * 2 ** SLOT_BITS + agent.slot;
+  return agentIdAt(agent.slot, agent.state);
+}
+
+/** The number of the agent that has a slot with this state word. */
+export function agentIdAt(slot: number, state: number): number {
+  return (state >>> SLOT_GENERATION_SHIFT) * 2 ** SLOT_BITS + slot;
 }
 
 /** An agent that has been fenced, and holds nothing of the pool's own but what its slot tells. */
