@@ -83,8 +83,14 @@ export function statDescriptor(context: Context, descriptor: number, into: Metad
   const may = context.mayRead();
   if (may !== 0) return may;
   const file = context.descriptors.get(descriptor);
-  if (file === undefined) return -EBADF;
-  while (!readMetadata(context.store, file.inodeWord, into));
+  return file === undefined ? -EBADF : statInode(context, file.inodeWord, into);
+}
+
+/** Reads the metadata of an inode that is open. Returns 0 or a negative errno. */
+export function statInode(context: Context, inodeWord: number, into: Metadata): number {
+  const may = context.mayRead();
+  if (may !== 0) return may;
+  while (!readMetadata(context.store, inodeWord, into));
   return 0;
 }
 
@@ -172,9 +178,20 @@ export function change(context: Context, path: string, follow: boolean, changes:
 export function changeDescriptor(context: Context, descriptor: number, changes: MetadataChange): number {
   const file = context.descriptors.get(descriptor);
   if (file === undefined) return -EBADF;
+  return changeFound(context, file.inodeWord, generationOf(context.store, file.inodeWord), changes);
+}
+
+/** Changes the metadata of an inode of a generation; `-EBADF` if it is not of that generation any more. */
+export function changeFound(
+  context: Context,
+  inodeWord: number,
+  generation: number,
+  changes: MetadataChange,
+): number {
   for (;;) {
-    const result = changeInode(context, file.inodeWord, generationOf(context.store, file.inodeWord), changes);
+    const result = changeInode(context, inodeWord, generation, changes);
     if (result !== -ESTALE) return result;
+    if (generationOf(context.store, inodeWord) !== generation) return -EBADF;
   }
 }
 

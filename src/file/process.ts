@@ -31,8 +31,9 @@ import { lockExclusive, unlockExclusive } from "../sync/raw_lock.ts";
 import type { Context } from "./context.ts";
 import { trim } from "./data.ts";
 import type { DescriptorTable } from "./descriptors.ts";
-import { O_DIRECTORY } from "./flags.ts";
+import { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_TRUNC } from "./flags.ts";
 import { reapInode } from "./open.ts";
+import { releaseFileLocks } from "./file_locks.ts";
 import { closeLedger } from "./ledger.ts";
 
 const { DESCRIPTION_GENERATION, DESCRIPTION_INODE, DESCRIPTION_LOCK, DESCRIPTION_POSITION, DESCRIPTION_FLAGS } = row;
@@ -40,6 +41,8 @@ const { DESCRIPTION_GENERATION, DESCRIPTION_INODE, DESCRIPTION_LOCK, DESCRIPTION
 const DESCRIPTOR_LIMIT = row.PROCESS_TABLE_PARTS * row.PART_DESCRIPTORS;
 /** The standard streams, which the host has open. */
 const HOST_DESCRIPTORS = 3;
+/** Serial numbers of descriptions; those from 2^31 on are an agent's own. */
+const SERIAL_MASK = 0x7fff_ffff;
 /** The generation of a description that is not in use. */
 const FREE = -1;
 
@@ -86,6 +89,7 @@ export class Process implements DescriptorTable {
       const word = addr / 4;
       i32[word + row.PROCESS_KEEPER] = store.agent.owner;
       i32[word + row.PROCESS_UMASK] = umask;
+      // A serial number of 0 would be taken for the process itself.
       i32[word + row.PROCESS_SERIAL] = 1;
       const process = new Process(context, word);
       const part = process.#addPartLocked(0);
@@ -351,8 +355,9 @@ export class Process implements DescriptorTable {
   }
 
   /** Opens an inode of a generation under the reserved descriptor. False where it is not of that generation any more. */
-  open(descriptor: number, inodeWord: number, flags: number, generation: number): boolean {
-    if (!this.#openDescription(this.#taken, inodeWord, flags, generation, 1)) return false;
+  open(descriptor: number, inodeWord: number, flags: number, generation: number, directory: boolean): boolean {
+    const kept = (flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW)) | (directory ? O_DIRECTORY : 0);
+    if (!this.#openDescription(this.#taken, inodeWord, kept, generation)) return false;
     // Pairs with the load in `entry`: who finds the descriptor finds the description complete.
     this.#context.store.wasm.store(this.#entryWord(descriptor), this.#taken / GRANULE_WORDS);
     return true;
@@ -363,7 +368,6 @@ export class Process implements DescriptorTable {
     inodeWord: number,
     flags: number,
     generation: number,
-    references: number,
   ): boolean {
     const { store } = this.#context;
     const { wasm } = store;
@@ -377,8 +381,8 @@ export class Process implements DescriptorTable {
     }
     i32[entry] = ref;
     f64[(description + DESCRIPTION_POSITION) / 2] = 0;
-    i32[description + row.DESCRIPTION_REFERENCES] = references;
-    wasm.store(description + row.DESCRIPTION_SERIAL, wasm.add(this.word + row.PROCESS_SERIAL, 1));
+    i32[description + row.DESCRIPTION_REFERENCES] = 1;
+    wasm.store(description + row.DESCRIPTION_SERIAL, wasm.add(this.word + row.PROCESS_SERIAL, 1) & SERIAL_MASK);
     wasm.store(description + row.DESCRIPTION_GREW, 0);
     wasm.store(description + DESCRIPTION_FLAGS, flags);
     wasm.store(description + DESCRIPTION_INODE, ref);
@@ -394,7 +398,9 @@ export class Process implements DescriptorTable {
     const inodeWord = i32[description + DESCRIPTION_INODE]! * GRANULE_WORDS;
     const generation = i32[description + DESCRIPTION_GENERATION]!;
     if (i32[description + row.DESCRIPTION_GREW] === 1) trim(context, inodeWord);
+    const serial = i32[description + row.DESCRIPTION_SERIAL]!;
     store.wasm.store(description + DESCRIPTION_GENERATION, FREE);
+    releaseFileLocks(context, inodeWord, { agentOwner: this.keeper, description: serial });
     const entry = i32[description + row.DESCRIPTION_ENTRY]!;
     i32[entry]! |= LEDGER_PENDING;
     const left = dropOpen(store, inodeWord);
@@ -558,7 +564,7 @@ export class Process implements DescriptorTable {
       if (result !== 0) break;
       if (walk.inodeWord === 0) result = -ENOENT;
       else if ((walk.mode & S_IFMT) !== S_IFDIR) result = -ENOTDIR;
-      else if (!this.#openDescription(description, walk.inodeWord, O_DIRECTORY, walk.generation, 1)) continue;
+      else if (!this.#openDescription(description, walk.inodeWord, O_DIRECTORY, walk.generation)) continue;
       break;
     }
     if (result === 0) return this.#setDirectory(description / GRANULE_WORDS);
@@ -603,7 +609,94 @@ export class Process implements DescriptorTable {
     return 0;
   }
 
-  #releaseRangeLocks(_entry: number): void {}
+  /** Notes that a file is mapped at an address, which keeps a held description open. Returns 0 or a negative errno. */
+  noteMapping(address: number, description: number): number {
+    const locked = this.#lock();
+    if (locked !== 0) return locked;
+    const { heap, memory } = this.#context.store;
+    const addr = heap.allocate(row.MAPPING_WORDS * 4);
+    if (addr >= 0) {
+      const { i32, f64 } = memory;
+      const mapping = addr / 4;
+      i32[mapping + row.MAPPING_NEXT] = i32[this.word + row.PROCESS_MAPPINGS]!;
+      i32[mapping + row.MAPPING_DESCRIPTION] = description / GRANULE_WORDS;
+      f64[(mapping + row.MAPPING_ADDRESS) / 2] = address;
+      i32[this.word + row.PROCESS_MAPPINGS] = addr / GRANULE_BYTES;
+    }
+    this.#unlock();
+    return addr < 0 ? addr : 0;
+  }
+
+  /** Word of the description that a mapping at an address keeps open; 0 where none is noted. */
+  mappingAt(address: number): number {
+    return this.#withMapping(address, () => {});
+  }
+
+  /** Forgets the mapping at an address. */
+  forgetMapping(address: number): void {
+    const { heap, memory: { i32 } } = this.#context.store;
+    this.#withMapping(address, (linkWord, mapping) => {
+      i32[linkWord] = i32[mapping + row.MAPPING_NEXT]!;
+      heap.free(mapping * 4);
+    });
+  }
+
+  /** Calls a function with the mapping at an address and the word that refers to it; returns its description, or 0. */
+  #withMapping(address: number, use: (linkWord: number, mapping: number) => void): number {
+    if (this.#lock() !== 0) return 0;
+    const { i32, f64 } = this.#context.store.memory;
+    let description = 0;
+    let link = this.word + row.PROCESS_MAPPINGS;
+    for (let mapping = i32[link]! * GRANULE_WORDS; mapping !== 0; mapping = i32[link]! * GRANULE_WORDS) {
+      if (f64[(mapping + row.MAPPING_ADDRESS) / 2] === address) {
+        description = i32[mapping + row.MAPPING_DESCRIPTION]! * GRANULE_WORDS;
+        use(link, mapping);
+        break;
+      }
+      link = mapping + row.MAPPING_NEXT;
+    }
+    this.#unlock();
+    return description;
+  }
+
+  /** Closing any descriptor of a file releases the process's range locks of it, as POSIX has it. */
+  #releaseRangeLocks(entry: number): void {
+    const inodeWord = this.#context.store.memory.i32[descriptionOf(entry) + DESCRIPTION_INODE]! * GRANULE_WORDS;
+    releaseFileLocks(this.#context, inodeWord, { agentOwner: this.keeper, description: 0 });
+  }
+
+  /**
+   * One reference more to what {@linkcode Process.find} found: it stays open though its descriptors are closed. Returns
+   * the word of the description, or a negative errno.
+   */
+  hold(): number {
+    const locked = this.#lock();
+    if (locked !== 0) return locked;
+    const { description, generation, inodeWord } = this.found;
+    const { i32 } = this.#context.store.memory;
+    const isSame = i32[description + DESCRIPTION_GENERATION] === generation &&
+      i32[description + DESCRIPTION_INODE]! * GRANULE_WORDS === inodeWord;
+    if (isSame) i32[description + row.DESCRIPTION_REFERENCES]!++;
+    this.#unlock();
+    return isSame ? description : -EBADF;
+  }
+
+  /** Finds what is held by its description. Returns 0 or `-EBADF`. */
+  findHeld(description: number): number {
+    return this.#look(description);
+  }
+
+  /** Gives up what {@linkcode Process.hold} took. */
+  letGo(description: number): void {
+    const context = this.#context;
+    if (context.begin() !== 0) return;
+    if (this.#lock() === 0) {
+      const left = --context.store.memory.i32[description + row.DESCRIPTION_REFERENCES]!;
+      this.#unlock();
+      if (left === 0) this.#closeDescription(description);
+    }
+    context.end();
+  }
 }
 
 function descriptionOf(entry: number): number {
@@ -630,6 +723,11 @@ export function freeProcess(context: Context, word: number): void {
     store.heap.free(ref * GRANULE_BYTES);
     ref = next;
   }
+  for (let ref = i32[word + row.PROCESS_MAPPINGS]!; ref !== 0;) {
+    const next = i32[ref * GRANULE_WORDS + row.MAPPING_NEXT]!;
+    store.heap.free(ref * GRANULE_BYTES);
+    ref = next;
+  }
   for (let part = 0; part < row.PROCESS_TABLE_PARTS; part++) {
     const ref = i32[word + row.PROCESS_TABLE + part]!;
     if (ref !== 0) store.heap.free(ref * GRANULE_BYTES);
@@ -642,6 +740,9 @@ export function eachProcessBlock(i32: Int32Array, word: number, visit: (ref: num
   visit(word / GRANULE_WORDS, "process");
   for (let ref = i32[word + row.PROCESS_CHUNKS]!; ref !== 0; ref = i32[ref * GRANULE_WORDS + row.DESCRIPTIONS_NEXT]!) {
     visit(ref, "descriptions of a process");
+  }
+  for (let ref = i32[word + row.PROCESS_MAPPINGS]!; ref !== 0; ref = i32[ref * GRANULE_WORDS + row.MAPPING_NEXT]!) {
+    visit(ref, "mapping of a process");
   }
   for (let part = 0; part < row.PROCESS_TABLE_PARTS; part++) {
     const ref = i32[word + row.PROCESS_TABLE + part]!;

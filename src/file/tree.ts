@@ -46,6 +46,7 @@ import { encodeText } from "../names/text.ts";
 import {
   type DirectoryPlace,
   ENTRY,
+  FOLLOW,
   LAST_DOT,
   LAST_DOT_DOT,
   LAST_NAME,
@@ -130,19 +131,23 @@ function setTarget(store: Store, inode: number, bytes: Uint8Array): number {
   return 0;
 }
 
-/** Gives a file a further name. Returns 0 or a negative errno. */
-export function link(context: Context, existing: string, path: string): number {
+/**
+ * Gives a file a further name. Returns 0 or a negative errno.
+ *
+ * @param follow whether a symbolic link at the end of the existing path is followed; it gets the name itself where not
+ */
+export function link(context: Context, existing: string, path: string, follow = false): number {
   const began = context.begin();
   if (began !== 0) return began;
-  const result = linkSteps(context, existing, path);
+  const result = linkSteps(context, existing, path, follow);
   context.end();
   return result;
 }
 
-function linkSteps(context: Context, existing: string, path: string): number {
+function linkSteps(context: Context, existing: string, path: string, follow: boolean): number {
   const { walk, secondWalk, store } = context;
   for (;;) {
-    const resolved = walk.resolve(existing, 0);
+    const resolved = walk.resolve(existing, follow ? FOLLOW : 0);
     if (resolved !== 0) return resolved;
     if (walk.inodeWord === 0) return -ENOENT;
     let result = resolveMissing(context, secondWalk, path);

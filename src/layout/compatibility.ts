@@ -2,4 +2,4 @@
 
 /** SHA-256 over the rows of the layout, as eight words: pools whose hashes differ are not attached. */
 // deno-fmt-ignore
-export const COMPATIBILITY_HASH: readonly number[] = [599562851, 701229440, -476001641, -1564062164, -822639221, -1276908706, -673674338, -15715547];
+export const COMPATIBILITY_HASH: readonly number[] = [886922405, 1923120977, -377960294, 1399657069, -470113873, 1230199307, -1848577108, -2064389630];

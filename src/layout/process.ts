@@ -26,6 +26,8 @@ export const PROCESS_CHUNKS = 7;
 export const PROCESS_LEDGER = 8;
 /** Process word: serial number that the next description gets. */
 export const PROCESS_SERIAL = 9;
+/** Process word: ref of the newest mapping of a file, or 0. */
+export const PROCESS_MAPPINGS = 10;
 /** First of the refs of the parts of the descriptor table. */
 export const PROCESS_TABLE = 16;
 /** Parts of the descriptor table. */
@@ -72,6 +74,7 @@ export const PROCESS: Structure = {
     ),
     row(PROCESS_LEDGER, "ledger", "ref", "guarded", "newest block of the ledger of open files"),
     row(PROCESS_SERIAL, "serial", "u32", "atomic", "serial number of the next description"),
+    row(PROCESS_MAPPINGS, "mappings", "ref", "guarded", "newest mapping of a file into the program's memory"),
     row(
       PROCESS_TABLE,
       "table",
@@ -123,6 +126,27 @@ export const DESCRIPTION: Structure = {
     row(DESCRIPTION_ENTRY, "entry", "u32", "const", "word of its entry in the ledger"),
     row(DESCRIPTION_GREW, "grew", "u32", "atomic", "1: made the file longer"),
     row(DESCRIPTION_NEXT, "next", "ref", "guarded", "next free description, by the process's lock"),
+  ],
+};
+
+/** Mapping word: ref of the next older mapping. */
+export const MAPPING_NEXT = 0;
+/** Mapping word: ref of the description that is held open. */
+export const MAPPING_DESCRIPTION = 1;
+/** Mapping words: address in the program's memory. */
+export const MAPPING_ADDRESS = 2;
+/** Words of a mapping. */
+export const MAPPING_WORDS = 4;
+
+/** A mapping of a file. */
+export const MAPPING: Structure = {
+  name: "mapping",
+  bytes: MAPPING_WORDS * 4,
+  doc: "A file mapped into a program's memory: which description it keeps open. Guarded by the process's lock.",
+  rows: [
+    row(MAPPING_NEXT, "next", "ref", "guarded", "next older mapping of the process"),
+    row(MAPPING_DESCRIPTION, "description", "ref", "const", "the description"),
+    row(MAPPING_ADDRESS, "address", "f64", "const", "address in the program's memory"),
   ],
 };
 

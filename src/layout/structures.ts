@@ -8,7 +8,7 @@ import { BUCKET, INDEX } from "./directory.ts";
 import { FILE_LOCK, FILE_LOCK_CHAIN } from "./file_locks.ts";
 import { CHUNK, EXTENT, INODE, LEDGER } from "./inode.ts";
 import { LOCK } from "./lock_word.ts";
-import { DESCRIPTION, DESCRIPTIONS, PROCESS } from "./process.ts";
+import { DESCRIPTION, DESCRIPTIONS, MAPPING, PROCESS } from "./process.ts";
 import type { Structure } from "./rows.ts";
 import { SHARD, SUPERBLOCK } from "./superblock.ts";
 import * as heap from "./heap.ts";
@@ -37,5 +37,6 @@ export const STRUCTURES: readonly Structure[] = [
   PROCESS,
   DESCRIPTIONS,
   DESCRIPTION,
+  MAPPING,
   ...HEAP_STRUCTURES,
 ];
