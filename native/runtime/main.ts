@@ -7,6 +7,7 @@
 import { type AttachOptions, FileSystem, type PoolHandle } from "../../mod.ts";
 import { Program, type ProgramHost, type ProgramMessage } from "../../src/adapters/emscripten/program.ts";
 import type { MountTable } from "../../src/adapters/emscripten/mounts.ts";
+import { Primitives, type PrimitivesHost } from "../../src/adapters/emscripten/primitives.ts";
 import { contextOf } from "../../src/file/context_of.ts";
 
 /** What a program may be given: `Module.extmemfs` and `Module.extmemfsOptions`. */
@@ -64,8 +65,15 @@ export function attachMain(
   return { fs, program, message: { ...program.message, handle: fs.handle, options: attach } };
 }
 
+export { copyPreloaded } from "./preloaded.ts";
+
 /** Attaches a further thread, which was told what the first knows. */
 export function attachThread(message: ThreadMessage, host: ProgramHost): AttachedThread {
   const fs = FileSystem.attach(message.handle, message.options);
   return { fs, program: Program.join(contextOf(fs)!.store, message, host), message };
+}
+
+/** What `native/include/extmemfs.h` declares, for one attached thread. */
+export function attachPrimitives({ fs, program }: AttachedThread, host: PrimitivesHost): Primitives {
+  return new Primitives(contextOf(fs)!.store, program.process, program.system, host);
 }

@@ -125,6 +125,17 @@
     added._mmap_js__postset += "EXTMEMFS.allocateMapping = mmapAlloc;";
   }
 
+  // What the program brings along comes into the pool before it runs.
+  added.$extmemfsPreloaded__deps = ['$EXTMEMFS'];
+  added.$extmemfsPreloaded__postset = () => {
+    addAtPreMain('extmemfsPreloaded();');
+  };
+  added.$extmemfsPreloaded = () => {
+    if (typeof FS == 'undefined') return;
+    EXTMEMFS.library.copyPreloaded(EXTMEMFS.thread.fs, EXTMEMFS.thread.program.mounts, FS);
+  };
+  if (added.__syscall_openat !== undefined) added.__syscall_openat__deps.push('$extmemfsPreloaded');
+
   // Emscripten's C library has no `flock`.
   Object.assign(added, {
     flock__deps: ["$EXTMEMFS", "__errno_location"],

@@ -474,6 +474,7 @@ export class Process implements DescriptorTable {
    */
   duplicateTo(descriptor: number, target: number, closesOnExec: boolean): number {
     if (target < 0 || target >= DESCRIPTOR_LIMIT) return -EBADF;
+    if (descriptor === target) return this.entry(descriptor) === row.DESCRIPTOR_CLOSED ? -EBADF : 0;
     const context = this.#context;
     const began = context.begin();
     if (began !== 0) return began;

@@ -47,9 +47,12 @@ export class Program {
   readonly process: Process;
   /** What another thread has to be told to join. */
   readonly message: ProgramMessage;
+  /** Where the program's paths lead. */
+  readonly mounts: Mounts;
 
   private constructor(context: Context, process: Process, mounts: MountTable, host: ProgramHost) {
     this.process = process;
+    this.mounts = new Mounts(mounts);
     this.message = { process: process.word, mounts };
     this.system = new System({
       context,
@@ -57,7 +60,7 @@ export class Program {
       memory: new ProgramMemory(host.memory, host.abi.pointerBytes),
       abi: host.abi,
       host: host.calls,
-      mounts: new Mounts(mounts),
+      mounts: this.mounts,
       withString: host.withString,
       allocateMapping: host.allocateMapping,
     });
