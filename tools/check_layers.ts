@@ -20,7 +20,11 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["api"],
   ["image", "artifact", "adapters"],
   ["mod.ts"],
+  ["emscripten.ts"],
 ];
+
+/** The modules that users import. */
+const ENTRIES: readonly string[] = ["mod.ts", "emscripten.ts"];
 
 /** Pairs that the order alone would allow. */
 const FORBIDDEN: readonly (readonly [from: string, to: string, why: string])[] = [
@@ -64,7 +68,7 @@ export function findViolations(modules: readonly ModuleImports[]): string[] {
 }
 
 function roomOf(path: string): string {
-  return path === "mod.ts" ? path : /^src\/([^/]+)\/./.exec(path)?.[1] ?? path;
+  return ENTRIES.includes(path) ? path : /^src\/([^/]+)\/./.exec(path)?.[1] ?? path;
 }
 
 function levelOf(room: string): number {
@@ -89,7 +93,7 @@ async function readImports(root: URL): Promise<ModuleImports[]> {
   const found = new Map<string, ModuleImports>();
   const relative = (specifier: string) =>
     specifier.startsWith(root.href) ? decodeURIComponent(specifier.slice(root.href.length)) : specifier;
-  for (const path of ["mod.ts", ...listSources(new URL("src/", root), "src/")]) {
+  for (const path of [...ENTRIES, ...listSources(new URL("src/", root), "src/")]) {
     // One graph covers nearly all; modules that mod.ts does not reach are asked for one by one.
     if (found.has(path)) continue;
     for (const module of (await denoInfo(root, path)).modules) {
@@ -103,7 +107,7 @@ async function readImports(root: URL): Promise<ModuleImports[]> {
       found.set(relative(module.specifier), { path: relative(module.specifier), imports });
     }
   }
-  return [...found.values()].filter(({ path }) => path === "mod.ts" || path.startsWith("src/"));
+  return [...found.values()].filter(({ path }) => ENTRIES.includes(path) || path.startsWith("src/"));
 }
 
 function listSources(directory: URL, prefix: string): string[] {

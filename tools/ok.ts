@@ -18,15 +18,14 @@ const STEPS: readonly Step[] = [
   { name: "layers", commands: [["run", "-A", "tools/check_layers.ts"]] },
   {
     name: "generated files",
-    commands: [["run", "-A", "tools/build_intrinsics.ts", "--check"], [
-      "run",
-      "-A",
-      "tools/generate_docs.ts",
-      "--check",
-    ]],
+    commands: [
+      ["run", "-A", "tools/build_intrinsics.ts", "--check"],
+      ["run", "-A", "tools/generate_docs.ts", "--check"],
+      ["run", "-A", "tools/generate_header.ts", "--check"],
+    ],
   },
   { name: "types", commands: [["check", "--frozen", "."]] },
-  { name: "documentation", commands: [["doc", "--lint", "mod.ts"]] },
+  { name: "documentation", commands: [["doc", "--lint", "mod.ts", "emscripten.ts"]] },
   { name: "publish (dry run)", commands: [["publish", "--dry-run", "--allow-dirty"]] },
   { name: "tests and examples", commands: [["task", "test"]] },
 ];

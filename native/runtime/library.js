@@ -69,6 +69,10 @@ var ExtMemFSRuntime = {
 #if PTHREADS
       if (ENVIRONMENT_IS_PTHREAD) return;
 #endif
+#if hasExportedSymbol('fflush')
+      // What streams of the C library still hold is written while their descriptors are open.
+      _fflush(0);
+#endif
       EXTMEMFS.thread.fs.detach();
     },
 

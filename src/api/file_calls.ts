@@ -6,6 +6,7 @@
 import type { Context } from "../file/context.ts";
 import * as data from "../file/data.ts";
 import type { OpenFile } from "../file/descriptors.ts";
+import { CONTEXT } from "../file/context_of.ts";
 import { close, open } from "../file/open.ts";
 import { changeDescriptor, Metadata, type MetadataChange, statDescriptor } from "../file/metadata.ts";
 import { EBADF, EINVAL } from "../layout/errno.ts";
@@ -67,6 +68,15 @@ export class FileCalls {
    */
   protected constructor(context: Context) {
     this.context = context;
+  }
+
+  /**
+   * The same for adapters.
+   *
+   * @internal
+   */
+  get [CONTEXT](): Context {
+    return this.context;
   }
 
   /**

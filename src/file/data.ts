@@ -243,11 +243,13 @@ export function writeInode(
   else if (addr !== 0) memory.copyIn(addr, from, offset, bytes);
   else if (end > MAXIMUM_FILE_BYTES) result = -EFBIG;
   else {
+    // The first write of a file gets what it needs; one that goes on gets more, which closing gives back.
+    const ahead = size > 0 && end > size;
     wasm.beginChange(inode + INODE_VERSION);
-    result = coverRange(store, inode, at, bytes, true, size > 0 && end > size);
+    result = coverRange(store, inode, at, bytes, true, ahead);
     if (result !== 0) releaseBeyond(store, inode, size);
     wasm.endChange(inode + INODE_VERSION);
-    context.grew = true;
+    context.grew = ahead;
     if (result === 0) writeBytes(store, inode, from, offset, bytes, at);
   }
   if (result !== 0) {

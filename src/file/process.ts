@@ -67,6 +67,8 @@ export class Process implements DescriptorTable {
   readonly #context: Context;
   /** Description taken by the opening that is in progress in this thread. */
   #taken = 0;
+  /** A free description that this thread keeps for its next opening, so that closing takes no further lock; or 0. */
+  #spare = 0;
 
   private constructor(context: Context, word: number) {
     this.#context = context;
@@ -287,6 +289,11 @@ export class Process implements DescriptorTable {
   /** Takes a free description; the lock is held. Returns its word or a negative errno. */
   #takeLocked(): number {
     const { memory } = this.#context.store;
+    if (this.#spare !== 0) {
+      const spare = this.#spare;
+      this.#spare = 0;
+      return spare;
+    }
     if (memory.i32[this.word + row.PROCESS_FREE] === 0) {
       const added = this.#addChunkLocked();
       if (added !== 0) return added;
@@ -406,6 +413,10 @@ export class Process implements DescriptorTable {
     const left = dropOpen(store, inodeWord);
     i32[entry] = 0;
     if (left === 0 && i32[inodeWord + INODE_NLINK] === 0) reapInode(context, inodeWord, generation);
+    if (this.#spare === 0) {
+      this.#spare = description;
+      return;
+    }
     if (this.#lock() !== 0) return;
     this.#giveLocked(description);
     this.#unlock();

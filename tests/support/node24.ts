@@ -3,10 +3,11 @@
  *
  * npm's `node` package fetches its binary in an install script, which Deno does not run; the platform packages that the
  * script would pick hold the binary itself. Deno installs the right one into a scratch folder, and only the binary is
- * kept, as `.cache/node24/<version>-<platform>/node`. Imports nothing of the project.
+ * kept, as `.cache/node24/<version>-<platform>/node`. Imports nothing of the project but the place of the cache.
  *
  * @module
  */
+import { cacheFolder } from "../../tools/cache.ts";
 
 /** The npm package with the binary, and the version of it that is used, by `<os>-<arch>`. */
 const PACKAGES: Readonly<Record<string, { name: string; version: string }>> = {
@@ -19,8 +20,8 @@ const PACKAGES: Readonly<Record<string, { name: string; version: string }>> = {
 /** Names a Node 24 binary to use instead of the one from npm. */
 const OVERRIDE = "EXTMEMFS_NODE24";
 
-/** `.cache` at the root of the repository, as a path that ends in a slash. */
-const CACHE = decodeURIComponent(new URL("../../.cache/node24/", import.meta.url).pathname);
+/** Where the binary is kept, as a path that ends in a slash. */
+const CACHE = `${cacheFolder("node24")}/`;
 
 let provisioned: Promise<string> | undefined;
 
