@@ -36,6 +36,16 @@ export {
   FileSystem,
   type FileSystemOptions,
 } from "./src/api/file_system.ts";
+export {
+  type FileLockAsyncOptions,
+  type FileLockWaitOptions,
+  type FileRange,
+  type FlockOperation,
+  type HeldRangeLock,
+  LockCalls,
+  type RangeLock,
+  type RangeLockQuery,
+} from "./src/api/lock_calls.ts";
 export { F_OK, MetadataCalls, type PathStatOptions, R_OK, W_OK, X_OK } from "./src/api/metadata_calls.ts";
 export { BigIntStats, Dirent, type StatFs, Stats } from "./src/api/stats.ts";
 export { TarError, type TransferError } from "./src/api/transfer/errors.ts";

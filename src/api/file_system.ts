@@ -6,6 +6,7 @@
 import { Context } from "../file/context.ts";
 import { check } from "../file/check.ts";
 import { defragment } from "../file/defragment.ts";
+import { releaseAllOf } from "../file/file_locks.ts";
 import { formatFilesystem, hasFilesystem } from "../file/format.ts";
 import { stat } from "../file/metadata.ts";
 import { close } from "../file/open.ts";
@@ -165,6 +166,7 @@ export class FileSystem extends TreeCalls implements Disposable {
     const { context } = this;
     if (context.store.agent.live) {
       for (const fd of context.descriptors.all()) close(context, fd);
+      releaseAllOf(context, context.store.agent.owner);
       context.descriptors.release();
       leaveProcess(context);
       context.store.close();

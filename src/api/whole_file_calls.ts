@@ -10,7 +10,7 @@ import { EBADF, EISDIR } from "../layout/errno.ts";
 import { type PathLike, toBoolean, toBytes, toDescriptor, toFlags, toMode, toOptions, toPath } from "./arguments.ts";
 import { decode, encode, type Encoding, toEncoding } from "./encoding.ts";
 import { codedRangeError, codedTypeError, systemError, typeError } from "./errors.ts";
-import { FileCalls } from "./file_calls.ts";
+import { LockCalls } from "./lock_calls.ts";
 
 /** Options of calls that return a text or bytes. */
 export interface EncodingOptions {
@@ -35,7 +35,7 @@ export interface WriteFileOptions extends EncodingOptions {
 }
 
 /** The calls on whole files of one agent's filesystem. */
-export class WholeFileCalls extends FileCalls {
+export class WholeFileCalls extends LockCalls {
   /**
    * Reads a whole file: bytes, or a text where an encoding is given. The contents are those of one moment. A descriptor is
    * read on from its current position.

@@ -8,6 +8,7 @@
  *     nlink of a file = entries that name it; nlink of a directory = 2 + its subdirectories
  *     opens of an inode = ledger entries of live agents that name it; those in transition may count or not
  *     inodes in use = reachable from the root, or open; free inodes = those in the shards' lists
+ *     file locks as file_lock_table.ts says, each on an open file, of an agent that is attached
  *     blocks in use = superblock's own + chunks + extents + extent lists + buckets + tables + indexes + ledgers + scratches
  *
  * @module
@@ -68,6 +69,7 @@ import { inspectFile } from "../store/inspect_file.ts";
 import { ownerOf, slotWordOf } from "../sync/agent.ts";
 import { freeze, thaw } from "../sync/raw_freeze.ts";
 import type { Context } from "./context.ts";
+import { inspectFileLocks } from "./file_lock_check.ts";
 import { eachProcessBlock } from "./process.ts";
 import { eachInode } from "./survey.ts";
 
@@ -137,6 +139,11 @@ class Check {
     this.#walkTree();
     eachInode(this.#i32, (inode) => this.#checkInode(inode));
     this.#checkAgents();
+    inspectFileLocks(
+      store,
+      (where, what) => this.#report(where, what),
+      (ref, what) => this.#claim(ref, what),
+    );
     this.#checkBlocks();
     return this.#violations;
   }

@@ -39,6 +39,8 @@ export class OpenFile {
   position = 0;
   /** Whether it made the file longer, so that room was allocated ahead that closing gives back. */
   grew = false;
+  /** Serial number of the open file description, by which locks name it; 0 as long as it has had none. */
+  serial = 0;
 
   /** Makes an open file. */
   constructor(inodeWord: number, flags: number, directory: boolean) {

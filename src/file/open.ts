@@ -22,6 +22,7 @@ import { lockExclusive, unlockExclusive } from "../sync/raw_lock.ts";
 import type { Context } from "./context.ts";
 import { setSizeLocked, trim } from "./data.ts";
 import type { DescriptorTable, OpenFile } from "./descriptors.ts";
+import { releaseOnClose } from "./file_locks.ts";
 import { O_ACCMODE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_TMPFILE, O_TRUNC } from "./flags.ts";
 
 /** Opens a path, under a descriptor of a table. Returns the descriptor or a negative errno. */
@@ -182,6 +183,7 @@ export function close(context: Context, descriptor: number): number {
 
 function closeSteps(context: Context, descriptor: number, file: OpenFile): void {
   if (file.grew) trim(context, file.inodeWord);
+  releaseOnClose(context, file.inodeWord, file.serial);
   // Nobody else can claim it while it is open: this is the generation that was opened.
   const generation = generationOf(context.store, file.inodeWord);
   const left = context.descriptors.close(descriptor);

@@ -19,6 +19,7 @@ import { GRANULE_BYTES, GRANULE_WORDS } from "../layout/units.ts";
 import { freeSlot, ownerOf, slotWordOf } from "../sync/agent.ts";
 import { agentIdAt, fence } from "../sync/retire.ts";
 import type { Context } from "./context.ts";
+import { releaseAllOf } from "./file_locks.ts";
 import { closeLedger } from "./ledger.ts";
 import { freeProcess } from "./process.ts";
 
@@ -47,6 +48,7 @@ function retireSteps(context: Context, agentId: number): number {
     const ended = endProcess(context, process);
     if (ended !== 0) return ended;
   }
+  releaseAllOf(context, ownerOf(slotOf(context, slotWord), state));
   closeLedger(context, memory.i32[slotWord + SLOT_LEDGER]! * GRANULE_WORDS);
   const scratch = memory.i32[slotWord + SLOT_SCRATCH]!;
   if (scratch !== 0) store.heap.free(scratch * GRANULE_BYTES);
@@ -72,6 +74,7 @@ export function endProcess(context: Context, processWord: number): number {
     const retired = retireSteps(context, agentIdAt(slot, state));
     if (retired !== 0) return retired;
   }
+  releaseAllOf(context, keeper);
   freeProcess(context, processWord);
   return 0;
 }

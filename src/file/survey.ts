@@ -13,6 +13,7 @@ import {
   SLOT_WAITED_MS,
   TABLE_HIGH,
 } from "../layout/agent_table.ts";
+import { CHAIN_COUNT, CHAIN_ENTRIES, CHAIN_WAITING } from "../layout/file_locks.ts";
 import {
   CHUNK_COUNT,
   CHUNK_HEADER_WORDS,
@@ -32,6 +33,7 @@ import { allocatedBytes } from "../store/extents.ts";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, shardWordOf } from "../store/inodes.ts";
 import { slotWordOf } from "../sync/agent.ts";
 import type { Context } from "./context.ts";
+import { chainWordAt } from "./file_lock_table.ts";
 
 /** Counts by kind, and where the memory is. */
 export interface FileSystemStats {
@@ -63,6 +65,8 @@ export interface FileSystemStats {
   readonly poolBytes: number;
   /** Bytes that it may grow to. */
   readonly maximumBytes: number;
+  /** Locks on files that are held; an owner's range is one. */
+  readonly fileLocks: number;
   /** Contended lock acquisitions since the pool was formatted. */
   readonly lockWaits: number;
   /** How often an agent parked meanwhile. */
@@ -115,6 +119,11 @@ export function survey(context: Context): FileSystemStats {
     parks += i32[slotWord + SLOT_PARKS]!;
     waitedMs += f64[(slotWord + SLOT_WAITED_MS) / 2]!;
   }
+  let fileLocks = 0;
+  for (let index = 0; index < CHAIN_COUNT; index++) {
+    const chain = chainWordAt(index);
+    fileLocks += i32[chain + CHAIN_ENTRIES]! - i32[chain + CHAIN_WAITING]!;
+  }
   const use = heapStats(agent, heap.headerWord);
   if (typeof use === "number") throw new ErrnoError(-use, "stats");
   return {
@@ -132,6 +141,7 @@ export function survey(context: Context): FileSystemStats {
     footprintBytes: use.footprintBytes + SUPER_WORDS * 4,
     poolBytes: i32[SUPER_PAGES]! * PAGE_BYTES,
     maximumBytes: i32[SUPER_MAXIMUM_PAGES]! * PAGE_BYTES,
+    fileLocks,
     lockWaits,
     parks,
     waitedMs,

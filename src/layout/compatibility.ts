@@ -2,4 +2,4 @@
 
 /** SHA-256 over the rows of the layout, as eight words: pools whose hashes differ are not attached. */
 // deno-fmt-ignore
-export const COMPATIBILITY_HASH: readonly number[] = [886922405, 1923120977, -377960294, 1399657069, -470113873, 1230199307, -1848577108, -2064389630];
+export const COMPATIBILITY_HASH: readonly number[] = [-417117560, 760220501, 1810157336, -884815611, 536779435, -1477541803, 2128745106, 43227366];

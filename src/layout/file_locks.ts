@@ -36,7 +36,7 @@ export const FILE_LOCK_CHAIN: Structure = {
     row(CHAIN_LOCK, "lock", "u32", "atomic", "guards the chain and its blocks", 2),
     row(CHAIN_ENTRIES, "entries", "u32", "guarded", "blocks in both lists; read without the lock before a close"),
     row(CHAIN_WAITING, "waiting", "u32", "guarded", "blocks in the list of those that wait"),
-    row(CHAIN_CHANGES, "changes", "u32", "atomic", "changes that may let a waiter go on; parked on"),
+    row(CHAIN_CHANGES, "changes", "u32", "guarded", "changes that may let a waiter go on; parked on without the lock"),
     row(CHAIN_HELD, "held", "ref", "guarded", "first lock that is held"),
     row(CHAIN_WAITERS, "waiters", "ref", "guarded", "first request that waits"),
     row(CHAIN_TURN, "turn", "ref", "guarded", "request that has waited too long, which others let go first, or 0"),

@@ -32,6 +32,8 @@ export const SUPER_READY = 14;
 export const SUPER_ROOT = 15;
 /** Word of the current size in pages. */
 export const SUPER_PAGES = 16;
+/** Word that says whether file locks have ever been used; beside the size, which all read often. */
+export const SUPER_FILE_LOCKS_USED = 17;
 /** Lock of the pool-wide order of directory moves. */
 export const SUPER_RENAME_LOCK = 32;
 /** Lock over the search for a circle of waiting file locks. */
@@ -91,6 +93,13 @@ export const SUPERBLOCK: Structure = {
       "u32",
       "atomic",
       "current size in pages; stored after growth, before any ref beyond the old size",
+    ),
+    row(
+      SUPER_FILE_LOCKS_USED,
+      "fileLocksUsed",
+      "u32",
+      "guarded",
+      "1 once there has been a file lock; stored under a chain's lock, read without one before a close",
     ),
     row(SUPER_RENAME_LOCK, "renameLock", "u32", "atomic", "held while a directory moves between parents", 2),
     row(
