@@ -20,6 +20,7 @@ const STEPS: readonly Step[] = [
     name: "generated files",
     commands: [
       ["run", "-A", "tools/build_intrinsics.ts", "--check"],
+      ["run", "-A", "tools/build_bridge.ts", "--check"],
       ["run", "-A", "tools/generate_docs.ts", "--check"],
       ["run", "-A", "tools/generate_header.ts", "--check"],
     ],

@@ -8,6 +8,8 @@ import { type AttachOptions, FileSystem, type PoolHandle } from "../../mod.ts";
 import { Program, type ProgramHost, type ProgramMessage } from "../../src/adapters/emscripten/program.ts";
 import type { MountTable } from "../../src/adapters/emscripten/mounts.ts";
 import { Primitives, type PrimitivesHost } from "../../src/adapters/emscripten/primitives.ts";
+import { WasmfsCalls } from "../../src/adapters/emscripten/wasmfs.ts";
+import { type Bridge, makeBridge, type SlowCalls } from "../../src/adapters/emscripten/bridge.ts";
 import { contextOf } from "../../src/file/context_of.ts";
 
 /** What a program may be given: `Module.extmemfs` and `Module.extmemfsOptions`. */
@@ -16,6 +18,8 @@ export interface ProgramOptions extends AttachOptions {
   readonly mounts?: MountTable;
   /** The most bytes of the pool that is made where the program is given none. */
   readonly maximumBytes?: number;
+  /** False: no call goes to the pool but through JavaScript. */
+  readonly bridge?: boolean;
 }
 
 /** What the threads of a program are told, in a message before all others. */
@@ -24,6 +28,8 @@ export interface ThreadMessage extends ProgramMessage {
   readonly handle: PoolHandle;
   /** How each thread attaches. */
   readonly options: AttachOptions;
+  /** Whether hot calls go to the pool without JavaScript, where the engine can. */
+  readonly bridge: boolean;
 }
 
 /** One thread of a program, attached. */
@@ -47,7 +53,7 @@ export function attachMain(
   options: ProgramOptions | undefined,
   host: ProgramHost,
 ): AttachedThread {
-  const { mounts, maximumBytes, ...attach } = options ?? {};
+  const { mounts, maximumBytes, bridge = true, ...attach } = options ?? {};
   // A filesystem may come from another copy of this library: its handle is what both understand.
   const handle = given === undefined
     ? undefined
@@ -62,7 +68,7 @@ export function attachMain(
     fs.detach();
     throw new Error(`ENOSPC: the pool has no room for the program's descriptors (errno ${-program})`);
   }
-  return { fs, program, message: { ...program.message, handle: fs.handle, options: attach } };
+  return { fs, program, message: { ...program.message, handle: fs.handle, options: attach, bridge } };
 }
 
 export { copyPreloaded } from "./preloaded.ts";
@@ -73,7 +79,25 @@ export function attachThread(message: ThreadMessage, host: ProgramHost): Attache
   return { fs, program: Program.join(contextOf(fs)!.store, message, host), message };
 }
 
+export { makeRelay } from "../../src/adapters/emscripten/bridge_relay.ts";
+
+/** The bridge of an attached thread; undefined where JavaScript serves all calls. */
+export function attachBridge(
+  { fs, program, message }: AttachedThread,
+  heap: WebAssembly.Memory,
+  pointerBytes: 4 | 8,
+  slow: SlowCalls,
+): Bridge | undefined {
+  if (!message.bridge) return undefined;
+  return makeBridge({ store: contextOf(fs)!.store, process: program.process, heap, pointerBytes, slow });
+}
+
 /** What `native/include/extmemfs.h` declares, for one attached thread. */
 export function attachPrimitives({ fs, program }: AttachedThread, host: PrimitivesHost): Primitives {
   return new Primitives(contextOf(fs)!.store, program.process, program.system, host);
+}
+
+/** What the WasmFS backend calls, for one attached thread. */
+export function attachWasmfs({ fs, program }: AttachedThread, memory: () => WebAssembly.Memory): WasmfsCalls {
+  return new WasmfsCalls(contextOf(fs)!.store, program.process, memory);
 }

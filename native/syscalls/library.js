@@ -136,25 +136,6 @@
   };
   if (added.__syscall_openat !== undefined) added.__syscall_openat__deps.push('$extmemfsPreloaded');
 
-  // Emscripten's C library has no `flock`.
-  Object.assign(added, {
-    flock__deps: ["$EXTMEMFS", "__errno_location"],
-    flock__sig: "iii",
-    flock__proxy: "none",
-    flock: (fd, operation) => {
-      const result = EXTMEMFS.system.flock(fd, operation);
-      if (result >= 0) return result;
-      {
-        {
-          {
-            makeSetValue("___errno_location()", 0, "-result", "i32");
-          }
-        }
-      }
-      return -1;
-    },
-  });
-
   addToLibrary(added);
 
   // What is kept is Emscripten's own, and may use what only Emscripten's own may.

@@ -66,6 +66,8 @@ export const WASI_EFAULT = 21;
 export const WASI_ENODEV = 43;
 /** Permission denied. */
 export const WASI_EACCES = 2;
+/** Name too long. */
+export const WASI_ENAMETOOLONG = 37;
 /** File too large. */
 export const WASI_EFBIG = 22;
 /** Not a directory. */

@@ -79,6 +79,11 @@ export interface DirectoryPlace {
   readonly generation: number;
 }
 
+/** Whether a path names nothing but where it begins. */
+function isItself(path: string): boolean {
+  return /^\.(\/+\.)*\/*$/.test(path);
+}
+
 /** Resolves paths for one agent, and holds the result of the last resolution. */
 export class Walk implements Name {
   /** The directory that relative paths begin at where a resolution names none; undefined for the root. */
@@ -183,7 +188,13 @@ export class Walk implements Name {
       directory = start.word;
       generation = start.generation;
       if (!locked && !this.#note(directory + INODE_VERSION)) return -ESTALE;
-      if (!isDirectory(memory.i32, directory, generation)) return -ENOENT;
+      // A directory that has been removed has no entries any more, but is itself.
+      if (
+        !isDirectory(memory.i32, directory, generation) &&
+        !(isItself(path) && isGeneration(store, directory, generation))
+      ) {
+        return -ENOENT;
+      }
     }
     for (;;) {
       let length = text.length;

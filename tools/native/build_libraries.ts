@@ -13,8 +13,18 @@ const PLACE = "/*EXTMEMFS_BUNDLE*/";
 
 /** The libraries, and the files that they are made of. */
 const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
-  "library_extmemfs.js": ["native/runtime/library.js", "native/syscalls/library.js", "native/primitives/library.js", "native/bridge/library.js"],
-  "library_extmemfs_wasmfs.js": ["native/runtime/library.js", "native/primitives/library.js", "native/wasmfs/library.js", "native/bridge/library.js"],
+  "library_extmemfs.js": [
+    "native/runtime/library.js",
+    "native/syscalls/library.js",
+    "native/primitives/library.js",
+    "native/bridge/library.js",
+  ],
+  "library_extmemfs_wasmfs.js": [
+    "native/runtime/library.js",
+    "native/primitives/library.js",
+    "native/wasmfs/library.js",
+    "native/bridge/library.js",
+  ],
 };
 
 async function bundle(): Promise<string> {

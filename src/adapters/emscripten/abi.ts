@@ -88,6 +88,10 @@ export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
 /** Follow a symbolic link at the end of the path. */
 export const AT_SYMLINK_FOLLOW = 0x400;
+/** Test access with the effective ids. */
+export const AT_EACCESS = 0x200;
+/** Do not mount anything: nothing is. */
+export const AT_NO_AUTOMOUNT = 0x800;
 /** An empty path names what the descriptor stands for. */
 export const AT_EMPTY_PATH = 0x1000;
 
@@ -101,12 +105,14 @@ export const F_SETFD = 2;
 export const F_GETFL = 3;
 /** `fcntl`: set them. */
 export const F_SETFL = 4;
-/** `fcntl`: what lock would be in the way. */
+/** `fcntl`: what lock would be in the way. The C library has other numbers where `long` has 64 bits. */
 export const F_GETLK = 12;
 /** `fcntl`: set a lock if nobody is in the way. */
 export const F_SETLK = 13;
 /** `fcntl`: set a lock, waiting for it. */
 export const F_SETLKW = 14;
+/** The first three of the commands on locks where `long` has 64 bits, and how far from the others they are. */
+export const F_GETLK_LONG64 = 5;
 /** The same for locks of open file descriptions. */
 export const F_OFD_GETLK = 36;
 /** The same for locks of open file descriptions. */
@@ -140,8 +146,12 @@ export const UTIME_OMIT = 0x3fff_fffe;
 
 /** Pages may be written. */
 export const PROT_WRITE = 2;
+/** Changes of a mapping are seen by others. */
+export const MAP_SHARED = 1;
 /** Changes of a mapping are its own. */
 export const MAP_PRIVATE = 2;
+/** The bits of a mapping's kind. */
+export const MAP_TYPE = 15;
 
 /** Positions count from the beginning. */
 export const SEEK_SET = 0;

@@ -16,8 +16,18 @@ import { hostOf, type Process } from "../../file/process.ts";
 import { EBADF, EINVAL, EISDIR } from "../../layout/errno.ts";
 import { DIR_PARENT, INODE_SIZE } from "../../layout/inode.ts";
 import { GRANULE_WORDS } from "../../layout/units.ts";
+import { isDirectory } from "../../names/directory.ts";
 import { S_IFDIR } from "../../store/inodes.ts";
-import { toWasi, WASI_EBADF, WASI_EFBIG, WASI_EINVAL, WASI_ENOSYS, WASI_ENOTDIR, WASI_ENOTTY } from "../wasi_errno.ts";
+import {
+  toWasi,
+  WASI_EBADF,
+  WASI_EFBIG,
+  WASI_EINVAL,
+  WASI_ENOENT,
+  WASI_ENOSYS,
+  WASI_ENOTDIR,
+  WASI_ENOTTY,
+} from "../wasi_errno.ts";
 import {
   type Abi,
   CHANGEABLE_FLAGS,
@@ -467,6 +477,8 @@ export class DescriptorCalls {
     const { process } = this.state;
     const { inodeWord, generation } = process.found;
     const { i32, u8 } = context.store.memory;
+    // Removed: it has no entries, not even its own, and the C library takes this for the end.
+    if (!isDirectory(i32, inodeWord, generation)) return -WASI_ENOENT;
     let filled = 0;
     let cursor = process.position;
     if (cursor < 1) {

@@ -18,6 +18,7 @@ import { statInode } from "../../file/metadata.ts";
 import { toWasi, WASI_EBADF, WASI_EINVAL } from "../wasi_errno.ts";
 import {
   F_GETLK,
+  F_GETLK_LONG64,
   F_OFD_GETLK,
   F_OFD_SETLK,
   F_OFD_SETLKW,
@@ -65,6 +66,7 @@ export class LockCalls extends PathCalls {
 
   /** Locks ranges; all other commands as {@linkcode DescriptorCalls.fcntl64}. */
   override fcntl64(fd: number, command: number, varargs: number): number {
+    if (command >= F_GETLK_LONG64 && command < F_GETLK_LONG64 + 3) command += F_GETLK - F_GETLK_LONG64;
     if (!LOCK_COMMANDS.includes(command)) return super.fcntl64(fd, command, varargs);
     const { process, memory } = this.state;
     const entry = process.entry(fd);

@@ -12,7 +12,7 @@ import { O_ACCMODE, O_DIRECTORY, O_RDONLY, O_WRONLY } from "../../file/flags.ts"
 import { statInode } from "../../file/metadata.ts";
 import { hostOf } from "../../file/process.ts";
 import { toWasi, WASI_EACCES, WASI_EBADF, WASI_EINVAL, WASI_ENODEV, WASI_ENOMEM } from "../wasi_errno.ts";
-import { MAP_PRIVATE, PROT_WRITE } from "./abi.ts";
+import { MAP_PRIVATE, MAP_SHARED, MAP_TYPE, PROT_WRITE } from "./abi.ts";
 import { LockCalls } from "./lock_calls.ts";
 import type { PathState } from "./path_calls.ts";
 
@@ -51,8 +51,9 @@ export class MappingCalls extends LockCalls {
     const { inodeWord, generation } = process.found;
     const access = process.found.flags & O_ACCMODE;
     if ((process.found.flags & O_DIRECTORY) !== 0) return -WASI_ENODEV;
-    if (bytes === 0 || !(offset >= 0)) return -WASI_EINVAL;
-    const isShared = (flags & MAP_PRIVATE) === 0;
+    const kind = flags & MAP_TYPE;
+    if (bytes === 0 || !(offset >= 0) || kind < MAP_SHARED || kind > (MAP_SHARED | MAP_PRIVATE)) return -WASI_EINVAL;
+    const isShared = kind !== MAP_PRIVATE;
     if (access === O_WRONLY || (isShared && (protection & PROT_WRITE) !== 0 && access === O_RDONLY)) {
       return -WASI_EACCES;
     }
@@ -118,7 +119,7 @@ export class MappingCalls extends LockCalls {
     offset: number,
   ): number {
     const { process, context, memory } = this.state;
-    if ((flags & MAP_PRIVATE) !== 0 || (protection & PROT_WRITE) === 0) return 0;
+    if ((flags & MAP_TYPE) === MAP_PRIVATE || (protection & PROT_WRITE) === 0) return 0;
     if (process.findHeld(held) !== 0) return -WASI_EBADF;
     const { inodeWord, generation } = process.found;
     const found = statInode(context, inodeWord, this.metadata);

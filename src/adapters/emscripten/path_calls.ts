@@ -30,8 +30,10 @@ import {
   WASI_EXDEV,
 } from "../wasi_errno.ts";
 import {
+  AT_EACCESS,
   AT_EMPTY_PATH,
   AT_FDCWD,
+  AT_NO_AUTOMOUNT,
   AT_REMOVEDIR,
   AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
@@ -325,6 +327,7 @@ export class PathCalls extends DescriptorCalls {
     if ((flags & AT_EMPTY_PATH) !== 0 && directory !== AT_FDCWD && memory.string(pointer) === "") {
       return this.fstat64(directory, buffer);
     }
+    if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT)) !== 0) return -WASI_EINVAL;
     const path = this.#locate(context.walk, directory, pointer);
     if (typeof path === "number") return path < 0 ? path : this.#toHost("newfstatat", pointer, buffer, flags);
     const found = stat(context, path, (flags & AT_SYMLINK_NOFOLLOW) === 0, this.metadata);
@@ -354,7 +357,8 @@ export class PathCalls extends DescriptorCalls {
     const { context } = this.state;
     const path = this.#locate(context.walk, directory, pointer);
     if (typeof path === "number") return path < 0 ? path : this.#toHost("faccessat", pointer, mode, flags);
-    if ((mode & ~ACCESS_MODES) !== 0) return -WASI_EINVAL;
+    const known = AT_SYMLINK_NOFOLLOW | AT_EACCESS;
+    if ((mode & ~ACCESS_MODES) !== 0 || (flags & ~known) !== 0) return -WASI_EINVAL;
     const found = stat(context, path, (flags & AT_SYMLINK_NOFOLLOW) === 0, this.metadata);
     if (found !== 0) return toWasi(found);
     const isFile = (this.metadata.mode & S_IFMT) === S_IFREG;
@@ -392,6 +396,7 @@ export class PathCalls extends DescriptorCalls {
   /** Changes access and modification time, of a path or, without one, of a descriptor. */
   utimensat(directory: number, pointer: number, times: number, flags: number): number {
     const { memory, process } = this.state;
+    if ((flags & ~AT_SYMLINK_NOFOLLOW) !== 0) return -WASI_EINVAL;
     if (pointer === 0 || memory.string(pointer) === "") {
       const entry = process.entry(directory);
       if (entry < 0) return this.callHost("utimensat", hostOf(entry), pointer, times, flags);

@@ -43,7 +43,8 @@ export class ProgramMemory {
   /** Whether a range lies within the memory. */
   contains(pointer: number, bytes: number): boolean {
     this.reach(pointer + bytes);
-    return pointer + bytes <= this.u8.length;
+    // Pointers of 32 bits beyond 2 GiB come as negative numbers to a program whose memory does not reach there.
+    return pointer >= 0 && pointer + bytes <= this.u8.length;
   }
 
   /** Reads a C string. What is no UTF-8 becomes replacement characters. */
