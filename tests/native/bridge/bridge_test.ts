@@ -7,7 +7,7 @@ import { FileSystem, type PoolHandle } from "../../../mod.ts";
 import { buildProgram } from "../../../tools/native/build.ts";
 import { buildLibraries } from "../../../tools/native/build_libraries.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
-import { type Outcome } from "../support/programs.ts";
+import type { Outcome } from "../support/programs.ts";
 import { runProgram } from "../support/run_program.ts";
 import type { Company } from "./company_worker.ts";
 

@@ -19,6 +19,22 @@ CASE(read_and_write) {
   cat("a");
 }
 
+CASE(empty_writes) {
+  put("a", "0123456789");
+  int fd = TRY(open("a", O_RDWR));
+  CALL(pwrite(fd, "", 0, 100));
+  CALL(lseek(fd, 50, SEEK_SET));
+  CALL(write(fd, "", 0));
+  CALL(lseek(fd, 0, SEEK_CUR));
+  CALL(close(fd));
+  show("a");
+  fd = TRY(open("a", O_RDWR | O_APPEND));
+  CALL(lseek(fd, 3, SEEK_SET));
+  CALL(write(fd, "", 0));
+  CALL(lseek(fd, 0, SEEK_CUR));
+  CALL(close(fd));
+}
+
 CASE(vectors) {
   int fd = TRY(open("a", O_RDWR | O_CREAT, 0644));
   struct iovec out[4] = {{(void *)"one", 3}, {NULL, 0}, {(void *)"two", 3}, {(void *)"three", 5}};
@@ -321,7 +337,7 @@ CASE(large_contents) {
   free(back);
 }
 
-PROGRAM(read_write, C(read_and_write), C(vectors), C(at_offsets), C(vectors_at_offsets), C(pwrite_with_append),
+PROGRAM(read_write, C(read_and_write), C(empty_writes), C(vectors), C(at_offsets), C(vectors_at_offsets), C(pwrite_with_append),
         C(seeks), C(seeks_beyond_32_bits), C(shared_offsets), C(truncation), C(large_zero_extension), C(holes),
         C(allocation), C(synchronize), C(unlinked_file_stays), C(replaced_file_stays), C(renamed_file_stays_open),
         C(large_contents))

@@ -554,7 +554,7 @@ int main(int count, char **arguments) {
       CHECK(pthread_create(&thread, NULL, onThread, (void *)CASES[i].run) == 0);
       CHECK(pthread_join(thread, NULL) == 0);
     } else CASES[i].run();
-    return failures == 0 ? 0 : 1;
+    return finish();
   }
   printf("no case %s\n", arguments[1]);
   return 2;

@@ -147,5 +147,5 @@ int main(int count, char **arguments) {
   metadata();
   directories();
   locks();
-  return failures;
+  return finish();
 }

@@ -2,7 +2,20 @@
 
 #include <emscripten.h>
 
-_Atomic int failures;
+static _Atomic int failures;
+static char messages[16][200];
+
+void fail(int line, const char *condition) {
+  int number = errno;
+  int at = failures++;
+  if (at < 16) snprintf(messages[at], sizeof messages[0], "line %d: %s (errno %d)", line, condition, number);
+}
+
+int finish(void) {
+  for (int i = 0; i < failures && i < 16; i++) printf("%s\n", messages[i]);
+  return failures == 0 ? 0 : 1;
+}
+
 const char *base;
 const char *poolBase;
 

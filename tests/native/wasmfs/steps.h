@@ -10,8 +10,7 @@
 #define CHECK(condition)                                                                                               \
   do {                                                                                                                 \
     if (!(condition)) {                                                                                                \
-      printf("%s:%d: %s (errno %d, %s)\n", __FILE__, __LINE__, #condition, errno, strerror(errno));                    \
-      failures++;                                                                                                      \
+      fail(__LINE__, #condition);                                                                                      \
     }                                                                                                                  \
   } while (0)
 
@@ -23,7 +22,10 @@
     CHECK(errno == (number));                                                                                          \
   } while (0)
 
-extern _Atomic int failures;
+void fail(int line, const char *condition);
+
+// Prints what failed, in whatever thread. Returns the exit code. For the main thread: what others print at the end is lost.
+int finish(void);
 
 // Runs JavaScript with `fs` (this thread's agent), `calls` (what the backend calls) and `at`, the pool's name of a path of the
 // program. Returns its result as a number.

@@ -72,5 +72,5 @@ int main(int argumentCount, char **arguments) {
   count();
   for (int i = 0; i < 2; i++) CHECK(pthread_join(threads[i], NULL) == 0);
   printf("won %d\n", won);
-  return failures == 0 ? 0 : 1;
+  return finish();
 }
