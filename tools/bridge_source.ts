@@ -108,7 +108,7 @@ const WRITABLE = `
 /** Where a call with iovecs reads or writes, if all that the program names lies in its memory and is not empty. */
 function ranges(pointerBytes: number): string {
   return `
-      (br_if $slow (i64.gt_u (i64.add {wide $result} (i64.const ${pointerBytes})) {heapEnd}))
+      (br_if $slow (i64.gt_u {wide $result} (i64.sub {heapEnd} (i64.const ${pointerBytes}))))
       (br_if $slow (i64.gt_u (i64.sub {wide $count} (i64.const 1)) (i64.const 1023)))
       (br_if $slow (i64.gt_u (i64.mul {wide $count} (i64.const {IOV_BYTES})) {heapEnd}))
       (br_if $slow (i64.gt_u {wide $iov} (i64.sub {heapEnd} (i64.mul {wide $count} (i64.const {IOV_BYTES})))))

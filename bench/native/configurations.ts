@@ -7,6 +7,7 @@
 import { FileSystem } from "../../mod.ts";
 import type { SideKind } from "../harness.ts";
 import { buildProgram, WORKER_FLAGS } from "../../tools/native/build.ts";
+import { bySystemCalls, byWasmfs } from "../../tools/native/integrations.ts";
 
 /** A filesystem that the workloads run on. */
 export interface Configuration {
@@ -17,6 +18,8 @@ export interface Configuration {
   readonly sources?: readonly string[];
   /** Flags of compiling and linking. */
   readonly flags?: readonly string[];
+  /** Flags of compiling. */
+  readonly compileFlags?: readonly string[];
   /** Flags of linking. */
   readonly linkFlags: readonly string[];
   /** Arguments of the program, such as `--directory=/pool`. */
@@ -34,7 +37,8 @@ const LINK_FLAGS = ["-sINITIAL_MEMORY=1536MB", "-sSTACK_SIZE=1MB", "-sPTHREAD_PO
 /** main() on a pthread: the worker that loaded the program stays free for what pthreads ask of it. */
 const ON_A_PTHREAD = "-sPROXY_TO_PTHREAD";
 
-const DIST = decodeURIComponent(new URL("../../native/dist/", import.meta.url).pathname);
+const SYSTEM_CALLS = await bySystemCalls();
+const WASMFS = await byWasmfs();
 /** A pool that has room for the largest workload. */
 const pool = () => ({ extmemfs: FileSystem.create({ maximumBytes: 1 << 30 }).handle });
 
@@ -43,7 +47,15 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   {
     name: "extmemfs-syscalls",
     kind: "subject",
-    linkFlags: ["--js-library", `${DIST}library_extmemfs.js`, ON_A_PTHREAD],
+    ...SYSTEM_CALLS,
+    linkFlags: [...SYSTEM_CALLS.linkFlags, ON_A_PTHREAD],
+    module: pool,
+  },
+  {
+    name: "extmemfs-wasmfs",
+    kind: "subject",
+    ...WASMFS,
+    linkFlags: [...WASMFS.linkFlags, ON_A_PTHREAD],
     module: pool,
   },
   { name: "wasmfs-memory", kind: "peer", linkFlags: ["-sWASMFS", ON_A_PTHREAD] },
@@ -74,13 +86,13 @@ export const CONFIGURATIONS: readonly Configuration[] = [
  * @returns The path of the program.
  */
 export function buildWorkloads(configuration: Configuration): Promise<string> {
-  const { name, sources = [], flags = [], linkFlags } = configuration;
+  const { name, sources = [], flags = [], compileFlags = [], linkFlags } = configuration;
   const folder = decodeURIComponent(new URL("./", import.meta.url).pathname);
   return buildProgram({
     name: `workloads-${name}`,
     sources: ["workloads.c", ...sources].map((source) => source.startsWith("/") ? source : `${folder}${source}`),
     flags: [...WORKER_FLAGS.flags, ...flags],
-    compileFlags: [`-I${decodeURIComponent(new URL("../../tools/native", import.meta.url).pathname)}`],
+    compileFlags: [...compileFlags, `-I${decodeURIComponent(new URL("../../tools/native", import.meta.url).pathname)}`],
     linkFlags: [...WORKER_FLAGS.linkFlags, ...LINK_FLAGS, ...linkFlags],
   });
 }

@@ -30,7 +30,14 @@ function call(workload: string, work: string, more: Partial<NativeRow> = {}): Na
 }
 
 function two(workload: string, work: string): NativeRow {
-  return { id: `native.${workload}`, group: TWO, workload, work, unit: "times", targets: [atLeast("≥ 1.8 × one", 1.8)] };
+  return {
+    id: `native.${workload}`,
+    group: TWO,
+    workload,
+    work,
+    unit: "times",
+    targets: [atLeast("≥ 1.8 × one", 1.8)],
+  };
 }
 
 const MEMORY = "wasmfs-memory";

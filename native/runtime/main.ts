@@ -89,7 +89,11 @@ export function attachBridge(
   slow: SlowCalls,
 ): Bridge | undefined {
   if (!message.bridge) return undefined;
-  return makeBridge({ store: contextOf(fs)!.store, process: program.process, heap, pointerBytes, slow });
+  const { store } = contextOf(fs)!;
+  const bridge = makeBridge({ store, process: program.process, heap, pointerBytes, slow });
+  // What JavaScript copies for the program, it leaves to the bridge as well.
+  if (bridge !== undefined) program.memory.follow((bytes) => store.memory.useProgram(bytes, bridge));
+  return bridge;
 }
 
 /** What `native/include/extmemfs.h` declares, for one attached thread. */

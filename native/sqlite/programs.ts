@@ -20,6 +20,8 @@ export interface SqliteBuild {
   readonly linkFlags: readonly string[];
   /** Flags of compiling and linking; other flags compile SQLite anew. */
   readonly flags?: readonly string[];
+  /** Flags of compiling. */
+  readonly compileFlags?: readonly string[];
   /** Absolute paths of further sources; one may define `bench_mount()`. */
   readonly sources?: readonly string[];
 }
@@ -80,7 +82,7 @@ export async function buildSqliteProgram(program: "speedtest" | "contend", build
     name: `sqlite-${program}-${build.name}`,
     sources: [`${folder}${program}.c`, `${source}/sqlite3.c`, ...build.sources ?? []],
     flags: [...WORKER_FLAGS.flags, ...build.flags ?? []],
-    compileFlags: [...COMPILE_FLAGS, `-I${source}`, `-I${pathOf("../../tools/native")}`],
+    compileFlags: [...COMPILE_FLAGS, ...build.compileFlags ?? [], `-I${source}`, `-I${pathOf("../../tools/native")}`],
     linkFlags: [...WORKER_FLAGS.linkFlags, ...LINK_FLAGS, ...build.linkFlags],
   });
 }

@@ -129,6 +129,7 @@ int PoolFile::open(wasmfs::oflags_t) {
     if (descriptor < 0) {
       int error = descriptor;
       descriptor = -1;
+      call.isGone = error == -ENOENT;
       return error;
     }
   }
@@ -140,6 +141,13 @@ int PoolFile::open(wasmfs::oflags_t) {
   }
   askedSize = -1;
   return 0;
+}
+
+void PoolFile::releaseLocks() {
+  if (hasLocks && descriptor >= 0) {
+    (void)extmemfs_wasmfs_release_locks(descriptor);
+  }
+  hasLocks = false;
 }
 
 int PoolFile::close() {
@@ -175,7 +183,9 @@ ssize_t PoolFile::write(const uint8_t* buf, size_t len, off_t offset) {
 int PoolFile::setSize(off_t size) {
   touch();
   askedSize = -1;
-  return extmemfs_wasmfs_truncate(inode, generation, size);
+  int error = extmemfs_wasmfs_truncate(inode, generation, size);
+  // Removed since it was looked up.
+  return error == -EBADF ? -ENOENT : error;
 }
 
 off_t PoolFile::getSize() {
@@ -360,6 +370,19 @@ int PoolDirectory::removeChild(const std::string& name) {
   if (auto file = pool().find(gone.inode, gone.generation); file && file->is<Directory>()) {
     static_cast<PoolDirectory&>(*file).orphan();
   }
+  return 0;
+}
+
+off_t PoolDirectory::getSize() {
+  off_t size = update();
+  if (size != -ENOENT) {
+    return size;
+  }
+  // It has been removed, and somebody has it open.
+  call.node = Node();
+  call.node.inode = inode;
+  call.node.generation = generation;
+  call.isFilled = true;
   return 0;
 }
 

@@ -5,8 +5,10 @@
 
 #include "pool_files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <map>
 #include <wasmfs/paths.h>
 #include <stdarg.h>
 #include <string.h>
@@ -18,18 +20,88 @@
 #include <wasmfs/wasmfs.h>
 
 using namespace extmemfs;
+using wasmfs::OpenFileState;
 using wasmfs::wasmFS;
+
+// How many descriptors stand for an open file is private to WasmFS. An explicit instantiation may name it.
+template<auto Member> struct Uses {
+  friend int usesOf(OpenFileState& openFile) { return openFile.*Member; }
+};
+int usesOf(OpenFileState& openFile);
+template struct Uses<&OpenFileState::uses>;
 
 namespace {
 
 // What differs from other files' device: two inodes of one number are not the same file there.
 constexpr dev_t DEVICE = 2;
 
+constexpr int LINK_LIMIT = 40;
+
+// The descriptors of the process under which flock() locks open files: those of one file exclude each other, while the
+// backend has one descriptor for all of them.
+std::mutex flockMutex;
+std::map<OpenFileState*, int> flockDescriptors;
+std::atomic<int> flockCount;
+
 // The reason of a failure for which WasmFS has one error number only.
-int reasonOf(int result, int generic) { return result == generic && call.error != 0 ? call.error : result; }
+int reasonOf(int result, int generic, int dirfd, const char* path) {
+  if (result != generic) {
+    return result;
+  }
+  if (call.error != 0) {
+    return call.error;
+  }
+  // The backend was not asked: the directory has been removed.
+  auto parsed = wasmfs::path::parseParent(path, dirfd);
+  return !parsed.getError() && PoolBackend::of(parsed.getParentChild().first->getBackend()) ? -ENOENT : result;
+}
+
+// The inode of a file of the pool.
+std::pair<int32_t, int32_t> inodeOf(File& file) {
+  if (file.is<wasmfs::Directory>()) {
+    auto& directory = static_cast<PoolDirectory&>(file);
+    return {directory.inode, directory.generation};
+  }
+  if (file.is<DataFile>()) {
+    auto& data = static_cast<PoolFile&>(file);
+    return {data.inode, data.generation};
+  }
+  auto& link = static_cast<PoolSymlink&>(file);
+  return {link.inode, link.generation};
+}
+
+std::shared_ptr<OpenFileState> openFileOf(int fd) { return wasmFS.getFileTable().locked().getEntry(fd); }
+
+bool isClosed(OpenFileState& openFile) {
+  auto table = wasmFS.getFileTable().locked();
+  return usesOf(openFile) == 0;
+}
+
+// Gives back the locks that go with a descriptor that has been closed, but for those that go with the inode's own.
+void releaseLocks(OpenFileState& openFile) {
+  if (flockCount != 0 && isClosed(openFile)) {
+    int descriptor = -1;
+    {
+      std::lock_guard<std::mutex> lock(flockMutex);
+      if (auto at = flockDescriptors.find(&openFile); at != flockDescriptors.end()) {
+        descriptor = at->second;
+        flockDescriptors.erase(at);
+        flockCount--;
+      }
+    }
+    if (descriptor >= 0) {
+      (void)extmemfs_wasmfs_close(descriptor);
+    }
+  }
+  auto file = openFile.locked().getFile();
+  if (file->is<DataFile>() && PoolBackend::of(file->getBackend())) {
+    auto locked = file->locked();
+    static_cast<PoolFile&>(*file).releaseLocks();
+  }
+}
 
 std::shared_ptr<File> fileOf(int fd) {
-  auto openFile = wasmFS.getFileTable().locked().getEntry(fd);
+  auto openFile = openFileOf(fd);
   return openFile ? openFile->locked().getFile() : nullptr;
 }
 
@@ -90,6 +162,60 @@ int pathOf(std::shared_ptr<wasmfs::Directory> directory, std::string& path) {
   return 0;
 }
 
+// The path of a directory.
+int fullPathOf(std::shared_ptr<wasmfs::Directory> directory, std::string& path) {
+  auto* pool = PoolBackend::of(directory->getBackend());
+  if (!pool) {
+    return pathOf(directory, path);
+  }
+  auto [inode, generation] = inodeOf(*directory);
+  std::string inner(4096, 0);
+  int bytes = extmemfs_wasmfs_path_of(inode, generation, inner.data(), inner.size());
+  if (bytes < 0) {
+    return bytes;
+  }
+  inner.resize(bytes);
+  if (int error = pathOf(pool->getRoot(), path)) {
+    return error;
+  }
+  if (inner != "/") {
+    path += inner;
+  }
+  return 0;
+}
+
+// Puts in place of a path that leads to a symbolic link where this leads to, as an absolute path.
+int follow(int& dirfd, std::string& path) {
+  for (int links = 0; links <= LINK_LIMIT; links++) {
+    auto parsed = wasmfs::path::parseParent(path, dirfd);
+    if (int error = parsed.getError()) {
+      return error;
+    }
+    auto& [parent, name] = parsed.getParentChild();
+    auto child = parent->locked().getChild(std::string(name));
+    auto link = child ? child->dynCast<wasmfs::Symlink>() : nullptr;
+    if (!link) {
+      return 0;
+    }
+    auto target = link->getTarget();
+    std::string directory;
+    if (target.empty() || target[0] != '/') {
+      if (int error = fullPathOf(parent, directory)) {
+        return error;
+      }
+      directory += '/';
+    }
+    path = directory + target;
+    dirfd = AT_FDCWD;
+  }
+  return -ELOOP;
+}
+
+// A slash at the end, which WasmFS leaves out, says that it is a directory.
+std::string withSlash(std::string_view name, std::string_view whole) {
+  return std::string(name) + (!whole.empty() && whole.back() == '/' ? "/" : "");
+}
+
 } // namespace
 
 extern "C" {
@@ -110,17 +236,26 @@ int __real___syscall_fchmodat2(int dirfd, const char* path, mode_t mode, int fla
 int __real___syscall_utimensat(int dirfd, const char* path, const struct timespec times[2], int flags);
 int __real___syscall_getcwd(char* buf, size_t size);
 int __real___syscall_fcntl64(int fd, int command, ...);
+int __real___syscall_getdents64(int fd, void* entries, size_t bytes);
+int __real___syscall_dup3(int fd, int target, int flags);
+__wasi_errno_t __real___wasi_fd_write(__wasi_fd_t fd, const __wasi_ciovec_t* parts, size_t count, __wasi_size_t* written);
+__wasi_errno_t __real___wasi_fd_close(__wasi_fd_t fd);
 
 int __wrap___syscall_openat(int dirfd, const char* path, int flags, ...) {
   va_list list;
   va_start(list, flags);
   mode_t mode = va_arg(list, int);
   va_end(list);
+  int result;
   call.flags = flags;
-  call.error = 0;
-  int result = __real___syscall_openat(dirfd, path, flags, mode);
+  do {
+    call.error = 0;
+    call.isGone = false;
+    result = __real___syscall_openat(dirfd, path, flags, mode);
+    // Where it was removed or replaced in between, its name may be another's by now.
+  } while (result == -ENOENT && call.isGone);
   call.flags = -1;
-  return reasonOf(result, -EIO);
+  return reasonOf(result, -EIO, dirfd, path);
 }
 
 int __wrap___syscall_mknodat(int dirfd, const char* path, mode_t mode, dev_t dev) {
@@ -128,32 +263,41 @@ int __wrap___syscall_mknodat(int dirfd, const char* path, mode_t mode, dev_t dev
   call.error = 0;
   int result = __real___syscall_mknodat(dirfd, path, mode, dev);
   call.flags = -1;
-  return reasonOf(result, -EIO);
+  return reasonOf(result, -EIO, dirfd, path);
 }
 
 int __wrap___syscall_mkdirat(int dirfd, const char* path, mode_t mode) {
   call.error = 0;
-  return reasonOf(__real___syscall_mkdirat(dirfd, path, mode), -EIO);
+  return reasonOf(__real___syscall_mkdirat(dirfd, path, mode), -EIO, dirfd, path);
 }
 
 int __wrap___syscall_symlinkat(const char* target, int dirfd, const char* path) {
   call.error = 0;
-  return reasonOf(__real___syscall_symlinkat(target, dirfd, path), -EPERM);
+  return reasonOf(__real___syscall_symlinkat(target, dirfd, path), -EPERM, dirfd, path);
 }
 
 // WasmFS has no hard links; the pool has.
 int __wrap___syscall_linkat(int fromDirfd, const char* from, int dirfd, const char* path, int flags) {
-  auto source = wasmfs::path::parseParent(from, fromDirfd);
-  auto target = wasmfs::path::parseParent(path, dirfd);
+  if ((flags & ~AT_SYMLINK_FOLLOW) != 0) {
+    return __real___syscall_linkat(fromDirfd, from, dirfd, path, flags);
+  }
+  std::string existing = from;
+  if ((flags & AT_SYMLINK_FOLLOW) != 0) {
+    if (int error = follow(fromDirfd, existing)) {
+      return error;
+    }
+  }
+  auto source = wasmfs::path::parseParent(existing, fromDirfd);
   if (int error = source.getError()) {
     return error;
   }
+  auto target = wasmfs::path::parseParent(path, dirfd);
   if (int error = target.getError()) {
     return error;
   }
-  auto& [sourceParent, sourceName] = source.getParentChild();
-  auto& [targetParent, targetName] = target.getParentChild();
-  if (flags != 0 || !PoolBackend::of(sourceParent->getBackend())) {
+  auto& [sourceParent, sourceView] = source.getParentChild();
+  auto& [targetParent, targetView] = target.getParentChild();
+  if (!PoolBackend::of(sourceParent->getBackend())) {
     return __real___syscall_linkat(fromDirfd, from, dirfd, path, flags);
   }
   if (sourceParent->getBackend() != targetParent->getBackend()) {
@@ -161,6 +305,8 @@ int __wrap___syscall_linkat(int fromDirfd, const char* from, int dirfd, const ch
   }
   auto& fromDirectory = static_cast<PoolDirectory&>(*sourceParent);
   auto& toDirectory = static_cast<PoolDirectory&>(*targetParent);
+  std::string sourceName = withSlash(sourceView, existing);
+  std::string targetName = withSlash(targetView, path);
   return extmemfs_wasmfs_link(fromDirectory.inode,
                               fromDirectory.generation,
                               sourceName.data(),
@@ -195,9 +341,8 @@ int __wrap___syscall_renameat(int fromDirfd, const char* from, int dirfd, const 
   std::string targetName(targetView);
   for (auto& [parent, name] : {std::tie(sourceParent, sourceName), std::tie(targetParent, targetName)}) {
     auto locked = parent->locked();
-    if (off_t error = locked.getSize(); error < 0) {
-      return error;
-    }
+    // Brings its mode up to date.
+    (void)locked.getSize();
     if (PoolBackend::isMount(*parent, name)) {
       return -EBUSY;
     }
@@ -205,14 +350,8 @@ int __wrap___syscall_renameat(int fromDirfd, const char* from, int dirfd, const 
       return -EACCES;
     }
   }
-  // A slash at the end, which WasmFS leaves out, says that it is a directory.
-  auto keepSlash = [](std::string& name, const char* whole) {
-    if (size_t length = strlen(whole); length > 0 && whole[length - 1] == '/') {
-      name += '/';
-    }
-  };
-  keepSlash(sourceName, from);
-  keepSlash(targetName, path);
+  sourceName = withSlash(sourceName, from);
+  targetName = withSlash(targetName, path);
   auto& fromDirectory = static_cast<PoolDirectory&>(*sourceParent);
   auto& toDirectory = static_cast<PoolDirectory&>(*targetParent);
   Node moved;
@@ -288,22 +427,16 @@ int __wrap___syscall_utimensat(int dirfd, const char* path, const struct timespe
 
 int __wrap___syscall_getcwd(char* buf, size_t size) {
   auto cwd = wasmFS.getCWD();
-  auto* pool = PoolBackend::of(cwd->getBackend());
-  if (!pool || !buf || size == 0) {
+  if (!PoolBackend::of(cwd->getBackend()) || !buf || size == 0) {
     return __real___syscall_getcwd(buf, size);
   }
-  auto& directory = static_cast<PoolDirectory&>(*cwd);
-  std::string path(4096, 0);
-  int bytes = extmemfs_wasmfs_path_of(directory.inode, directory.generation, path.data(), path.size());
-  if (bytes < 0) {
-    return bytes;
-  }
-  path.resize(bytes);
   std::string result;
-  if (int error = pathOf(pool->getRoot(), result)) {
+  if (int error = fullPathOf(cwd, result)) {
     return error;
   }
-  result = path == "/" ? (result.empty() ? "/" : result) : result + path;
+  if (result.empty()) {
+    result = "/";
+  }
   if (result.size() + 1 > size) {
     return -ERANGE;
   }
@@ -349,9 +482,19 @@ int __wrap___syscall_fcntl64(int fd, int command, ...) {
     }
     descriptor = static_cast<PoolFile&>(*file).getDescriptor();
   }
+  auto noteLock = [&] {
+    if (command != F_GETLK && lock->l_type != F_UNLCK) {
+      auto file = openFile->locked().getFile();
+      auto locked = file->locked();
+      static_cast<PoolFile&>(*file).noteLock();
+    }
+  };
+  noteLock();
   // Waits without any lock of WasmFS.
   void* pointer = &absolute;
   int result = extmemfs_wasmfs_lock(descriptor, command, &pointer);
+  // Once more: a descriptor may have been closed meanwhile.
+  noteLock();
   if (result == 0 && command == F_GETLK) {
     if (absolute.l_type == F_UNLCK) {
       lock->l_type = F_UNLCK;
@@ -362,14 +505,104 @@ int __wrap___syscall_fcntl64(int fd, int command, ...) {
   return result;
 }
 
+// A write of nothing does nothing, where WasmFS moves one that appends to the end.
+__wasi_errno_t __wrap___wasi_fd_write(__wasi_fd_t fd, const __wasi_ciovec_t* parts, size_t count, __wasi_size_t* written) {
+  for (size_t i = 0; i < count; i++) {
+    if (parts[i].buf_len != 0) {
+      return __real___wasi_fd_write(fd, parts, count, written);
+    }
+  }
+  auto openFile = openFileOf(fd);
+  if (openFile) {
+    auto locked = openFile->locked();
+    auto file = locked.getFile();
+    if (file->is<DataFile>() && PoolBackend::of(file->getBackend()) && (locked.getFlags() & O_ACCMODE) != O_RDONLY) {
+      *written = 0;
+      return __WASI_ERRNO_SUCCESS;
+    }
+  }
+  return __real___wasi_fd_write(fd, parts, count, written);
+}
+
+__wasi_errno_t __wrap___wasi_fd_close(__wasi_fd_t fd) {
+  auto openFile = openFileOf(fd);
+  auto result = __real___wasi_fd_close(fd);
+  if (openFile) {
+    releaseLocks(*openFile);
+  }
+  return result;
+}
+
+// WasmFS forgets to close what the descriptor stood for.
+int __wrap___syscall_dup3(int fd, int target, int flags) {
+  std::shared_ptr<OpenFileState> old;
+  std::shared_ptr<DataFile> unused;
+  int result;
+  {
+    auto table = wasmFS.getFileTable().locked();
+    old = table.getEntry(target);
+    result = __real___syscall_dup3(fd, target, flags);
+    if (result >= 0 && old && usesOf(*old) == 0) {
+      unused = old->locked().getFile()->dynCast<DataFile>();
+    }
+  }
+  if (result < 0 || !old) {
+    return result;
+  }
+  if (unused) {
+    (void)unused->locked().close();
+  }
+  releaseLocks(*old);
+  return result;
+}
+
+// WasmFS has numbers of its own for "." and "..".
+int __wrap___syscall_getdents64(int fd, void* entries, size_t bytes) {
+  int result = __real___syscall_getdents64(fd, entries, bytes);
+  auto file = result > 0 ? fileOf(fd) : nullptr;
+  if (!file || !PoolBackend::of(file->getBackend())) {
+    return result;
+  }
+  auto* entry = static_cast<struct dirent*>(entries);
+  for (int at = 0; at < result && at < 2 * (int)sizeof *entry; at += sizeof *entry, entry++) {
+    if (strcmp(entry->d_name, ".") == 0) {
+      entry->d_ino = inodeOf(*file).first;
+    } else if (strcmp(entry->d_name, "..") == 0) {
+      auto parent = file->locked().getParent();
+      if (parent && PoolBackend::of(parent->getBackend())) {
+        entry->d_ino = inodeOf(*parent).first;
+      }
+    }
+  }
+  return result;
+}
+
 // Emscripten's C library declares it and has none.
 int flock(int fd, int operation) {
-  auto file = fileOf(fd);
-  int result = -EBADF;
-  if (file) {
-    result = file->is<DataFile>() && PoolBackend::of(file->getBackend())
-               ? extmemfs_wasmfs_flock(static_cast<PoolFile&>(*file).getDescriptor(), operation)
-               : -EINVAL;
+  auto openFile = openFileOf(fd);
+  auto file = openFile ? openFile->locked().getFile() : nullptr;
+  int result = !file ? -EBADF : -EINVAL;
+  if (file && PoolBackend::of(file->getBackend())) {
+    int descriptor = -1;
+    {
+      std::lock_guard<std::mutex> lock(flockMutex);
+      if (auto at = flockDescriptors.find(openFile.get()); at != flockDescriptors.end()) {
+        descriptor = at->second;
+      } else {
+        auto [inode, generation] = inodeOf(*file);
+        descriptor = extmemfs_wasmfs_open_lock(inode, generation);
+        if (descriptor >= 0) {
+          flockDescriptors[openFile.get()] = descriptor;
+          flockCount++;
+        }
+      }
+    }
+    // Waits without any lock of WasmFS.
+    result = descriptor < 0 ? descriptor : extmemfs_wasmfs_flock(descriptor, operation);
+    if (isClosed(*openFile)) {
+      releaseLocks(*openFile);
+      result = -EBADF;
+    }
   }
   if (result < 0) {
     errno = -result;

@@ -24,6 +24,8 @@
     change: "iiiiidd",
     truncate: "iiid",
     open: "iiii",
+    openLock: "iii",
+    releaseLocks: "ii",
     close: "ii",
     read: "iiippd",
     write: "iiiippd",

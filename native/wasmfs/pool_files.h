@@ -58,6 +58,8 @@ struct Call {
   int flags = -1;
   // Why the last look-up or insertion failed: WasmFS has one error number for all of them.
   int error = 0;
+  // Whether what an open found had been removed before it was opened.
+  bool isGone = false;
   // The inode that was found last.
   PoolBackend* backend = nullptr;
   int32_t inode = 0;
@@ -109,6 +111,9 @@ public:
   int getDescriptor() const { return descriptor; }
   // One of its descriptors appends from now on.
   void noteAppending() { appends = true; }
+  // The process locks ranges of it, which closing any of its descriptors gives back.
+  void noteLock() { hasLocks = true; }
+  void releaseLocks();
   // Takes the descriptor under which it was created.
   void take(int created);
 
@@ -126,6 +131,7 @@ private:
   int opens = 0;
   // Whether it was opened for appending since it was open last.
   bool appends = false;
+  bool hasLocks = false;
   // The size that WasmFS asked for just now: what it writes there it appends.
   off_t askedSize = -1;
 };
@@ -156,7 +162,7 @@ protected:
   MaybeEntries getEntries() override;
   std::string getName(std::shared_ptr<File> file) override;
   bool maintainsFileIdentity() override { return true; }
-  off_t getSize() override { return update(); }
+  off_t getSize() override;
 
 private:
   PoolBackend& pool();
@@ -283,6 +289,8 @@ int extmemfs_wasmfs_rename(int fromInode,
 int extmemfs_wasmfs_change(int inode, int generation, int what, int mode, double atime, double mtime);
 int extmemfs_wasmfs_truncate(int inode, int generation, double length);
 int extmemfs_wasmfs_open(int inode, int generation, int mode);
+int extmemfs_wasmfs_open_lock(int inode, int generation);
+int extmemfs_wasmfs_release_locks(int descriptor);
 int extmemfs_wasmfs_close(int descriptor);
 int extmemfs_wasmfs_read(int inode, int generation, void* buffer, size_t bytes, double position);
 int extmemfs_wasmfs_write(

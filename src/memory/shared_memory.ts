@@ -19,6 +19,17 @@ const WINDOW_RUN = 2 ** 30;
 /** From this length on a copy between addresses that differ modulo 8 goes through the scratch. */
 const MISALIGNED_MINIMUM = 64;
 
+/**
+ * Copies between another WebAssembly memory and this one, made by WebAssembly: two to ten times as fast as typed arrays.
+ * Both return 1, or 0 where a range lies beyond what the instance sees: then nothing has been copied.
+ */
+export interface ProgramCopies {
+  /** Copies into this memory. */
+  copyIn(toAddr: number, fromAddr: number, bytes: number): number;
+  /** Copies out of this memory. */
+  copyOut(toAddr: number, fromAddr: number, bytes: number): number;
+}
+
 /** Views and intrinsics over one shared WebAssembly memory. */
 export class SharedMemory {
   /** The memory itself. */
@@ -41,6 +52,8 @@ export class SharedMemory {
   #scratchAddr = 0;
   #part: Uint8Array = new Uint8Array(0);
   #partShift = 0;
+  #program: Uint8Array | undefined;
+  #programCopies: ProgramCopies | undefined;
 
   /**
    * @param memory a shared memory
@@ -96,8 +109,15 @@ export class SharedMemory {
     this.#scratch = new Uint8Array(this.memory.buffer, addr, bytes);
   }
 
+  /** Says which array is the whole memory of a WebAssembly program, and what copies between that and this one. */
+  useProgram(bytes: Uint8Array, copies: ProgramCopies): void {
+    this.#program = bytes;
+    this.#programCopies = copies;
+  }
+
   /** Copies bytes of the pool into a caller's array. The range lies within the pool and within the array. */
   copyOut(to: Uint8Array, toOffset: number, addr: number, bytes: number): void {
+    if (to === this.#program && this.#programCopies!.copyOut(toOffset, addr, bytes) === 1) return;
     const scratch = this.#scratch;
     if (((to.byteOffset + toOffset - addr) & 7) !== 0 && bytes >= MISALIGNED_MINIMUM && scratch !== undefined) {
       // V8 copies byte by byte where the addresses differ modulo 8: move the bytes to where they agree first.
@@ -141,6 +161,7 @@ export class SharedMemory {
 
   /** Copies bytes of a caller's array into the pool. The range lies within the array and within the pool. */
   copyIn(addr: number, from: Uint8Array, fromOffset: number, bytes: number): void {
+    if (from === this.#program && this.#programCopies!.copyIn(addr, fromOffset, bytes) === 1) return;
     const scratch = this.#scratch;
     if (((from.byteOffset + fromOffset - addr) & 7) !== 0 && bytes >= MISALIGNED_MINIMUM && scratch !== undefined) {
       const shift = (from.byteOffset + fromOffset) & 7;

@@ -1,6 +1,6 @@
 import { runContention, runSpeedtest, type SqliteBuild } from "../../native/sqlite/programs.ts";
 import { FileSystem } from "../../mod.ts";
-import { buildLibraries } from "../../tools/native/build_libraries.ts";
+import { bySystemCalls, byWasmfs } from "../../tools/native/integrations.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 
 /** A filesystem that SQLite runs on: a row of {@linkcode CONFIGURATIONS}. */
@@ -9,14 +9,13 @@ interface Configuration extends SqliteBuild {
   module?(): Readonly<Record<string, unknown>>;
 }
 
+const pool = () => ({ extmemfs: FileSystem.create({ maximumBytes: 512 << 20 }).handle });
+
 const CONFIGURATIONS: readonly Configuration[] = [
   { name: "wasmfs-memory", linkFlags: ["-sWASMFS"] },
   { name: "memfs", linkFlags: [] },
-  {
-    name: "extmemfs-syscalls",
-    linkFlags: ["--js-library", (await buildLibraries())["library_extmemfs.js"]!],
-    module: () => ({ extmemfs: FileSystem.create({ maximumBytes: 256 << 20 }).handle }),
-  },
+  { name: "extmemfs-syscalls", ...await bySystemCalls(), module: pool },
+  { name: "extmemfs-wasmfs", ...await byWasmfs(), module: pool },
 ];
 
 for (const configuration of CONFIGURATIONS) {
@@ -43,4 +42,23 @@ for (const configuration of CONFIGURATIONS) {
       assertEquals(result, { made: 100, counter: 100, rows: 100, integrity: "ok" });
     });
   }
+}
+
+// A write-ahead log between programs needs memory that they share; a mapping here is a copy (native/README.md).
+for (const journal of ["delete", "truncate", "persist"]) {
+  Deno.test(`SQLite's locks hold between two programs on one database, journal_mode=${journal}`, async () => {
+    using fs = FileSystem.create({ maximumBytes: 512 << 20 });
+    const build: Configuration = { name: "extmemfs-syscalls", ...await bySystemCalls() };
+    const options = {
+      arguments: ["--agents=2", "--count=40", `--journal=${journal}`],
+      module: { extmemfs: fs.handle },
+    };
+    const results = await Promise.all([runContention(build, options), runContention(build, options)]);
+    assertEquals(results.map(({ made, integrity }) => [made, integrity]), [[80, "ok"], [80, "ok"]]);
+    // Whoever ended last has seen what both have written.
+    assertEquals(Math.max(...results.map(({ counter }) => counter)), 160);
+    assertEquals(Math.max(...results.map(({ rows }) => rows)), 160);
+    assertEquals(fs.check(), []);
+    assertEquals(fs.stats().fileLocks, 0);
+  });
 }

@@ -11,6 +11,7 @@ import { SUPER_WORDS } from "../../layout/superblock.ts";
 import { PROCESS_TABLE } from "../../layout/process.ts";
 import type { Process } from "../../file/process.ts";
 import type { Store } from "../../store/store.ts";
+import type { ProgramCopies } from "../../memory/shared_memory.ts";
 import { lockExclusiveSlow, lockSharedSlow } from "../../sync/raw_lock_slow.ts";
 import { BRIDGES } from "./bridge_binary.ts";
 
@@ -43,7 +44,7 @@ export type ImportedCall = (...args: never[]) => unknown;
 export type SlowCalls = Readonly<Partial<Record<BridgeCall, ImportedCall>>>;
 
 /** The bridge of a thread: WebAssembly functions, with the types of the calls that they stand for. */
-export interface Bridge extends Readonly<Record<BridgeCall, ImportedCall>> {
+export interface Bridge extends Readonly<Record<BridgeCall, ImportedCall>>, ProgramCopies {
   /** How many of its calls JavaScript had to serve. */
   slowCalls(): number;
 }

@@ -421,7 +421,7 @@
     (block $slow
       (br_if $slow (i32.gt_u (local.get $whence) (i32.const {SEEK_END})))
       (br_if $slow (i64.gt_u (i64.add (local.get $offset) (i64.const {POSITION_LIMIT})) (i64.const {POSITION_SPAN})))
-      (br_if $slow (i64.gt_u (i64.add {wide $result} (i64.const 8)) {heapEnd}))
+      (br_if $slow (i64.gt_u {wide $result} (i64.sub {heapEnd} (i64.const 8))))
       {find}
       (br_if $slow (i32.and (local.get $flags) (i32.const {O_DIRECTORY})))
       (br_if $slow (call $lockPosition (local.get $description) (local.get $inode) (local.get $generation)))
@@ -533,6 +533,30 @@
       (return (i32.const 0)))
     (call $countSlow)
     (call $slow_extmemfs_write (local.get $address) (local.get $from) (local.get $size)))
+
+  ;; -- Copies for JavaScript -----------------------------------------------------------------------------------------
+
+  ;; What JavaScript would copy with typed arrays: 1 done, 0 where a range is beyond what this instance sees. Addresses are
+  ;; doubles, which JavaScript passes without making objects.
+  (func (export "copyIn") (param $to f64) (param $from f64) (param $size f64) (result i32)
+    (local $bytes i64)
+    (local.set $bytes (i64.trunc_sat_f64_u (local.get $size)))
+    (if (i64.gt_u (i64.add (i64.trunc_sat_f64_u (local.get $from)) (local.get $bytes)) {heapEnd})
+      (then (return (i32.const 0))))
+    (if (i64.gt_u (i64.add (i64.trunc_sat_f64_u (local.get $to)) (local.get $bytes)) {poolEnd})
+      (then (return (i32.const 0))))
+    {copyIn (i64.trunc_sat_f64_u (local.get $to)), (i64.trunc_sat_f64_u (local.get $from)), (local.get $bytes)}
+    (i32.const 1))
+
+  (func (export "copyOut") (param $to f64) (param $from f64) (param $size f64) (result i32)
+    (local $bytes i64)
+    (local.set $bytes (i64.trunc_sat_f64_u (local.get $size)))
+    (if (i64.gt_u (i64.add (i64.trunc_sat_f64_u (local.get $to)) (local.get $bytes)) {heapEnd})
+      (then (return (i32.const 0))))
+    (if (i64.gt_u (i64.add (i64.trunc_sat_f64_u (local.get $from)) (local.get $bytes)) {poolEnd})
+      (then (return (i32.const 0))))
+    {copyOut (i64.trunc_sat_f64_u (local.get $to)), (i64.trunc_sat_f64_u (local.get $from)), (local.get $bytes)}
+    (i32.const 1))
 
   ;; -- Calls of the WasmFS backend -----------------------------------------------------------------------------------
 

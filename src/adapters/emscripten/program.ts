@@ -50,14 +50,18 @@ export class Program {
   /** Where the program's paths lead. */
   readonly mounts: Mounts;
 
+  /** The program's memory. */
+  readonly memory: ProgramMemory;
+
   private constructor(context: Context, process: Process, mounts: MountTable, host: ProgramHost) {
     this.process = process;
+    this.memory = new ProgramMemory(host.memory, host.abi.pointerBytes);
     this.mounts = new Mounts(mounts);
     this.message = { process: process.word, mounts };
     this.system = new System({
       context,
       process,
-      memory: new ProgramMemory(host.memory, host.abi.pointerBytes),
+      memory: this.memory,
       abi: host.abi,
       host: host.calls,
       mounts: this.mounts,

@@ -19,6 +19,7 @@ export class ProgramMemory {
   u8: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
   readonly #codes: number[] = [];
+  #follow: ((bytes: Uint8Array) => void) | undefined;
 
   /** @param current returns the program's memory */
   constructor(current: () => WebAssembly.Memory, pointerBytes: 4 | 8) {
@@ -31,6 +32,12 @@ export class ProgramMemory {
     if (end > this.u8.length) this.#refresh(end);
   }
 
+  /** Calls a function with the memory as bytes, now and whenever the view is made anew. */
+  follow(use: (bytes: Uint8Array) => void): void {
+    this.#follow = use;
+    this.#refresh(0);
+  }
+
   #refresh(end: number): void {
     const memory = this.#current();
     // Another thread has grown it, and this one has not been told: growing by nothing tells it.
@@ -38,6 +45,7 @@ export class ProgramMemory {
     const { buffer } = memory;
     this.u8 = new Uint8Array(buffer, 0, buffer.byteLength);
     this.#view = new DataView(buffer, 0, buffer.byteLength);
+    this.#follow?.(this.u8);
   }
 
   /** Whether a range lies within the memory. */
