@@ -10,6 +10,7 @@ import type { MountTable } from "../../src/adapters/emscripten/mounts.ts";
 import { Primitives, type PrimitivesHost } from "../../src/adapters/emscripten/primitives.ts";
 import { WasmfsCalls } from "../../src/adapters/emscripten/wasmfs.ts";
 import { type Bridge, makeBridge, type SlowCalls } from "../../src/adapters/emscripten/bridge.ts";
+import { ENOENT, ERRNO_TEXT } from "../../src/layout/errno.ts";
 import { contextOf } from "../../src/file/context_of.ts";
 
 /** What a program may be given: `Module.extmemfs` and `Module.extmemfsOptions`. */
@@ -66,7 +67,11 @@ export function attachMain(
   const program = Program.start(contextOf(fs)!.store, mounts, host);
   if (typeof program === "number") {
     fs.detach();
-    throw new Error(`ENOSPC: the pool has no room for the program's descriptors (errno ${-program})`);
+    const [code, text] = ERRNO_TEXT.get(-program) ?? [`errno ${-program}`, "unknown error"];
+    throw new Error(
+      `${code}: ${text}, starting a program on the pool` +
+        (program === -ENOENT ? `; a mount leads to a directory that does not exist: ${JSON.stringify(mounts)}` : ""),
+    );
   }
   return { fs, program, message: { ...program.message, handle: fs.handle, options: attach, bridge } };
 }

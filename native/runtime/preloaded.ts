@@ -32,7 +32,7 @@ export interface HostFS {
  * Makes the mount points, so that the host's directories list them.
  */
 export function copyPreloaded(fs: FileSystem, mounts: Mounts, host: HostFS): void {
-  copyDirectory(fs, mounts, host, "/");
+  if (!fs.pool.agent.readOnly) copyDirectory(fs, mounts, host, "/");
   for (const point of mounts.points()) host.mkdirTree(point);
 }
 

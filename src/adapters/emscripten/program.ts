@@ -6,7 +6,7 @@
 import { Context } from "../../file/context.ts";
 import { Process } from "../../file/process.ts";
 import { makeDirectory } from "../../file/tree.ts";
-import { EEXIST } from "../../layout/errno.ts";
+import { EEXIST, EROFS } from "../../layout/errno.ts";
 import type { Store } from "../../store/store.ts";
 import type { Abi } from "./abi.ts";
 import type { HostCalls } from "./descriptor_calls.ts";
@@ -88,7 +88,7 @@ export class Program {
       if (changed !== 0) return changed;
       // What C programs take for granted.
       const made = makeDirectory(context, root === "/" ? "/tmp" : `${root}/tmp`, 0o1777);
-      if (made !== 0 && made !== -EEXIST) return made;
+      if (made !== 0 && made !== -EEXIST && made !== -EROFS) return made;
     }
     return new Program(context, process, table, host);
   }
