@@ -57,6 +57,9 @@ const CONSTANTS: Readonly<Record<string, number>> = {
   EXTENT_UNITS: inode.EXTENT_UNITS * 4,
   EXTENT_BYTES: inode.EXTENT_WORDS * 4,
   EXTENT_SHIFT: Math.log2(inode.EXTENT_UNIT_BYTES),
+  // struct dirent: two numbers of 64 bits, a length of 16, a type of 8, the name with a zero at its end.
+  DIRENT_NAME: 19,
+  DIRENT_NAME_END: 19 + 1 + 7,
 };
 
 const LOCALS = `(local $ref i32) (local $flags i32) (local $generation i32) (local $pieces i32) (local $inodeRef i32)

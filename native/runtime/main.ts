@@ -97,7 +97,10 @@ export function attachBridge(
   const { store } = contextOf(fs)!;
   const bridge = makeBridge({ store, process: program.process, heap, pointerBytes, slow });
   // What JavaScript copies for the program, it leaves to the bridge as well.
-  if (bridge !== undefined) program.memory.follow((bytes) => store.memory.useProgram(bytes, bridge));
+  if (bridge !== undefined) {
+    program.memory.follow((bytes) => store.memory.useProgram(bytes, bridge));
+    program.system.useEntries(bridge.putEntry);
+  }
   return bridge;
 }
 

@@ -54,8 +54,6 @@ export const WASI_ENOTSOCK = 57;
 export const WASI_EPERM = 63;
 /** Result too large for the buffer. */
 export const WASI_ERANGE = 68;
-/** Illegal seek. */
-export const WASI_ESPIPE = 70;
 /** Not on the same filesystem. */
 export const WASI_EXDEV = 75;
 /** Out of memory. */
@@ -72,8 +70,8 @@ export const WASI_ENAMETOOLONG = 37;
 export const WASI_EFBIG = 22;
 /** Not a directory. */
 export const WASI_ENOTDIR = 54;
-/** Value too large. */
-export const WASI_EOVERFLOW = 61;
+/** Operation not supported. */
+export const WASI_EOPNOTSUPP = 138;
 
 /** Translates a result: what is not negative stays, a negated error number becomes WASI's, negated. */
 export function toWasi(result: number): number {

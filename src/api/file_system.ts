@@ -11,15 +11,14 @@ import { formatFilesystem, hasFilesystem } from "../file/format.ts";
 import { stat } from "../file/metadata.ts";
 import { close } from "../file/open.ts";
 import { leaveProcess, retire } from "../file/retire.ts";
-import { type FileSystemStats, survey } from "../file/survey.ts";
+import { type FileSystemStats, survey, surveySizes } from "../file/survey.ts";
 import { SLOT_SCRATCH } from "../layout/agent_table.ts";
 import { EBUSY, EEXIST, EIDRM } from "../layout/errno.ts";
-import { MAGIC_0 } from "../layout/superblock.ts";
 import { ErrnoError, UnformattedError, type Violation } from "../memory/errors.ts";
 import { Pool, type PoolHandle, type PoolOptions } from "../store/pool.ts";
 import { Store } from "../store/store.ts";
 import type { AgentOptions } from "../sync/agent.ts";
-import { agentIdOf } from "../sync/retire.ts";
+import { agentIdOf, fenceSelf } from "../sync/retire.ts";
 import { type PathLike, toInteger, toPath } from "./arguments.ts";
 import type { StatOptions } from "./file_calls.ts";
 import { rangeError, systemError, typeError } from "./errors.ts";
@@ -51,7 +50,6 @@ export interface DefragmentResult {
 }
 
 const DEFAULT_UMASK = 0o022;
-const BLOCK_BYTES = 4096;
 
 /**
  * A filesystem in shared memory, with the names and semantics of `node:fs`, synchronous. Every agent that attaches by the
@@ -168,8 +166,9 @@ export class FileSystem extends TreeCalls implements Disposable {
       for (const fd of context.descriptors.all()) close(context, fd);
       releaseAllOf(context, context.store.agent.owner);
       context.descriptors.release();
-      leaveProcess(context);
+      const left = leaveProcess(context);
       context.store.close();
+      if (left !== 0) fenceSelf(context.store.agent);
     }
     this.pool.detach();
   }
@@ -238,18 +237,7 @@ export class FileSystem extends TreeCalls implements Disposable {
     const text = toPath(path);
     const result = stat(this.context, text, true, this.found);
     if (result !== 0) throw systemError(result, "statfs", text);
-    const stats = survey(this.context);
-    const free = Math.floor((stats.maximumBytes - stats.liveBytes) / BLOCK_BYTES);
-    const found: StatFs = {
-      type: MAGIC_0,
-      bsize: BLOCK_BYTES,
-      frsize: BLOCK_BYTES,
-      blocks: Math.floor(stats.maximumBytes / BLOCK_BYTES),
-      bfree: free,
-      bavail: free,
-      files: stats.inodes,
-      ffree: stats.inodes - stats.files - stats.directories - stats.symlinks,
-    };
+    const found: StatFs = surveySizes(this.context);
     if (options?.bigint !== true) return found;
     return Object.fromEntries(
       Object.entries(found).map(([name, value]) => [name, BigInt(value)]),

@@ -70,7 +70,7 @@ import { ownerOf, slotWordOf } from "../sync/agent.ts";
 import { freeze, thaw } from "../sync/raw_freeze.ts";
 import type { Context } from "./context.ts";
 import { inspectFileLocks } from "./file_lock_check.ts";
-import { eachProcessBlock } from "./process.ts";
+import { eachProcessBlock } from "./process_blocks.ts";
 import { eachInode } from "./survey.ts";
 
 /** How long a check waits for others to finish what they are in. */

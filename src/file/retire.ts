@@ -21,7 +21,7 @@ import { agentIdAt, fence } from "../sync/retire.ts";
 import type { Context } from "./context.ts";
 import { releaseAllOf } from "./file_locks.ts";
 import { closeLedger } from "./ledger.ts";
-import { freeProcess } from "./process.ts";
+import { freeProcess } from "./process_blocks.ts";
 
 /**
  * Fences an agent and gives back what it held.
@@ -79,16 +79,26 @@ export function endProcess(context: Context, processWord: number): number {
   return 0;
 }
 
-/** Ends the process that this agent keeps, before it detaches; what its threads are cut off in stays theirs. */
-export function leaveProcess(context: Context): void {
+/**
+ * Leaves the process that this agent belongs to, before it detaches; ends it where the agent keeps it.
+ *
+ * @returns 0, or `-EBUSY` if a thread of the process was cut off in the middle of a change: the process then stays with
+ * the agent's slot, for whoever retires the agent once that thread has ended.
+ */
+export function leaveProcess(context: Context): number {
   const { agent, memory } = context.store;
   const process = memory.i32[agent.slotWord + SLOT_PROCESS]! * GRANULE_WORDS;
-  if (process === 0) return;
-  if (memory.i32[process + PROCESS_KEEPER] === agent.owner && context.begin() === 0) {
-    endProcess(context, process);
-    context.end();
+  if (process === 0) return 0;
+  if (memory.i32[process + PROCESS_KEEPER] === agent.owner) {
+    let ended = context.begin();
+    if (ended === 0) {
+      ended = endProcess(context, process);
+      context.end();
+    }
+    if (ended !== 0) return ended;
   }
   memory.i32[agent.slotWord + SLOT_PROCESS] = 0;
+  return 0;
 }
 
 function slotOf(context: Context, slotWord: number): number {

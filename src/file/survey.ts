@@ -26,7 +26,14 @@ import {
   INODE_WORDS,
   OPENS_COUNT,
 } from "../layout/inode.ts";
-import { SHARD_CHUNKS, SHARD_COUNT, SUPER_MAXIMUM_PAGES, SUPER_PAGES, SUPER_WORDS } from "../layout/superblock.ts";
+import {
+  MAGIC_0,
+  SHARD_CHUNKS,
+  SHARD_COUNT,
+  SUPER_MAXIMUM_PAGES,
+  SUPER_PAGES,
+  SUPER_WORDS,
+} from "../layout/superblock.ts";
 import { GRANULE_WORDS, PAGE_BYTES } from "../layout/units.ts";
 import { ErrnoError } from "../memory/errors.ts";
 import { allocatedBytes } from "../store/extents.ts";
@@ -74,6 +81,28 @@ export interface FileSystemStats {
   /** How long agents waited for locks, in milliseconds, all together. */
   readonly waitedMs: number;
 }
+
+/** Sizes of the filesystem, as `statfs` tells them. */
+export interface FileSystemSizes {
+  /** Type of filesystem: the first magic word of the pool. */
+  readonly type: number;
+  /** Bytes of a block. */
+  readonly bsize: number;
+  /** Bytes of a fragment: a block. */
+  readonly frsize: number;
+  /** Blocks in all, up to the pool's maximum. */
+  readonly blocks: number;
+  /** Free blocks. */
+  readonly bfree: number;
+  /** Free blocks, for everybody. */
+  readonly bavail: number;
+  /** Inodes in all. */
+  readonly files: number;
+  /** Free inodes. */
+  readonly ffree: number;
+}
+
+const BLOCK_BYTES = 4096;
 
 /** Calls a function with the word of every inode that there is memory for. Chunks are never given back. */
 export function eachInode(i32: Int32Array, visit: (inodeWord: number) => void): void {
@@ -145,5 +174,21 @@ export function survey(context: Context): FileSystemStats {
     lockWaits,
     parks,
     waitedMs,
+  };
+}
+
+/** Counts, as `statfs` tells them. */
+export function surveySizes(context: Context): FileSystemSizes {
+  const stats = survey(context);
+  const free = Math.floor((stats.maximumBytes - stats.liveBytes) / BLOCK_BYTES);
+  return {
+    type: MAGIC_0,
+    bsize: BLOCK_BYTES,
+    frsize: BLOCK_BYTES,
+    blocks: Math.floor(stats.maximumBytes / BLOCK_BYTES),
+    bfree: free,
+    bavail: free,
+    files: stats.inodes,
+    ffree: stats.inodes - stats.files - stats.directories - stats.symlinks,
   };
 }

@@ -19,7 +19,6 @@ import {
   SLOT_GENERATION_SHIFT,
   SLOT_HELD,
   SLOT_HELD_COUNT,
-  SLOT_HELD_INTERNAL,
   SLOT_INTENT,
   SLOT_INTENT_WORDS,
   SLOT_LEDGER,
@@ -151,9 +150,4 @@ export function freeSlot(memory: SharedMemory, slotWord: number, state: number):
   i32[slotWord + SLOT_SCRATCH] = 0;
   i32[slotWord + SLOT_PROCESS] = 0;
   memory.wasm.store(slotWord + SLOT_STATE, (state & ~SLOT_STATE_MASK) | SLOT_FREE);
-}
-
-/** Whether a record index belongs to the pool's own locks. */
-export function isInternalRecord(index: number): boolean {
-  return index < SLOT_HELD_INTERNAL;
 }

@@ -84,6 +84,11 @@ export function fence(agent: Agent, agentId: number): FencedAgent | number {
   return { slotWord, state: retired };
 }
 
+/** Fences an agent by itself: its slot stays, with what it could not give back, until somebody retires it. */
+export function fenceSelf(agent: Agent): void {
+  agent.wasm.compareExchange(agent.slotWord + SLOT_STATE, agent.state, (agent.state & ~SLOT_STATE_MASK) | SLOT_RETIRED);
+}
+
 function owns(agent: Agent, recordWord: number, owner: number): boolean {
   const lockWord = agent.wasm.load(recordWord);
   return lockWord !== 0 && (agent.wasm.load(lockWord) & LOCK_OWNER) === owner;

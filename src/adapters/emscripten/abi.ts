@@ -99,11 +99,11 @@ export const AT_EMPTY_PATH = 0x1000;
 export const F_DUPFD = 0;
 /** `fcntl`: flags of the descriptor. */
 export const F_GETFD = 1;
-/** `fcntl`: set them. */
+/** `fcntl`: set the flags of the descriptor. */
 export const F_SETFD = 2;
 /** `fcntl`: flags of the open file. */
 export const F_GETFL = 3;
-/** `fcntl`: set them. */
+/** `fcntl`: set the flags of the open file. */
 export const F_SETFL = 4;
 /** `fcntl`: what lock would be in the way. The C library has other numbers where `long` has 64 bits. */
 export const F_GETLK = 12;
@@ -111,13 +111,13 @@ export const F_GETLK = 12;
 export const F_SETLK = 13;
 /** `fcntl`: set a lock, waiting for it. */
 export const F_SETLKW = 14;
-/** The first three of the commands on locks where `long` has 64 bits, and how far from the others they are. */
+/** `fcntl`: {@linkcode F_GETLK} where `long` has 64 bits; setting and waiting are the two numbers after it. */
 export const F_GETLK_LONG64 = 5;
-/** The same for locks of open file descriptions. */
+/** `fcntl`: {@linkcode F_GETLK} for a lock of an open file description. */
 export const F_OFD_GETLK = 36;
-/** The same for locks of open file descriptions. */
+/** `fcntl`: {@linkcode F_SETLK} for such a lock. */
 export const F_OFD_SETLK = 37;
-/** The same for locks of open file descriptions. */
+/** `fcntl`: {@linkcode F_SETLKW} for such a lock. */
 export const F_OFD_SETLKW = 38;
 /** `fcntl`: duplicate a descriptor, closed on exec. */
 export const F_DUPFD_CLOEXEC = 1030;
@@ -164,8 +164,8 @@ export const SEEK_END = 2;
 export const CHANGEABLE_FLAGS = 0o2000 | 0o4000;
 /** Close on exec, in the flags of `open` and `dup3`. */
 export const O_CLOEXEC = 0o2000000;
-/** Flags of `open` that Emscripten passes and that mean nothing here. */
+/** Files beyond 2 GiB, in the flags of `open`: all files here may be. */
 export const O_LARGEFILE = 0o100000;
 
 /** WASI's types of files. */
-export const FILETYPE = { unknown: 0, characterDevice: 2, directory: 3, regular: 4, symlink: 7 } as const;
+export const FILETYPE = { directory: 3, regular: 4 } as const;

@@ -10,6 +10,7 @@ import { Heap } from "../../alloc/heap.ts";
 import { SUPER_WORDS } from "../../layout/superblock.ts";
 import { PROCESS_TABLE } from "../../layout/process.ts";
 import type { Process } from "../../file/process.ts";
+import type { PutEntry } from "./descriptor_calls.ts";
 import type { Store } from "../../store/store.ts";
 import type { ProgramCopies } from "../../memory/shared_memory.ts";
 import { lockExclusiveSlow, lockSharedSlow } from "../../sync/raw_lock_slow.ts";
@@ -45,6 +46,8 @@ export type SlowCalls = Readonly<Partial<Record<BridgeCall, ImportedCall>>>;
 
 /** The bridge of a thread: WebAssembly functions, with the types of the calls that they stand for. */
 export interface Bridge extends Readonly<Record<BridgeCall, ImportedCall>>, ProgramCopies {
+  /** Writes an entry of a directory for `getdents`; see `bridge.wat`. */
+  putEntry: PutEntry;
   /** How many of its calls JavaScript had to serve. */
   slowCalls(): number;
 }

@@ -20,7 +20,7 @@
 ;; What holds for every call: it does all, or it changes nothing and makes the same call of JavaScript (an import of the
 ;; module "slow"): where the descriptor is not the pool's, where there is an error to report, where memory has to be
 ;; allocated, where a pointer is bad. Pointers are checked before anything is locked, and nothing traps under a lock.
-;; Locks, versions and their order are those of src/file/process.ts and src/file/data.ts; the protocols are the
+;; Locks, versions and their order are those of src/file/process_descriptors.ts and src/file/data.ts; the protocols are the
 ;; intrinsics' (src/memory/intrinsics.wat) of the same thread, called as imports.
 (module
   (import "extmemfs" "pool" (memory $pool {POOL_MEMORY}))
@@ -557,6 +557,27 @@
       (then (return (i32.const 0))))
     {copyOut (i64.trunc_sat_f64_u (local.get $to)), (i64.trunc_sat_f64_u (local.get $from)), (local.get $bytes)}
     (i32.const 1))
+
+  ;; -- Entries of directories ---------------------------------------------------------------------------------------
+
+  ;; Writes a struct dirent of $room bytes at most: its length, 0 where it does not fit, -1 where the name lies beyond what
+  ;; this instance sees of the pool. The caller holds the directory, and has asked that the room is in the heap.
+  (func (export "putEntry") (param $place f64) (param $room i32) (param $name f64) (param $nameBytes i32) (param $type i32)
+      (param $ino i32) (param $offset i32) (result i32)
+    (local $at i64) (local $from i64) (local $bytes i64) (local $length i32)
+    (local.set $length (i32.and (i32.add (local.get $nameBytes) (i32.const {DIRENT_NAME_END})) (i32.const -8)))
+    (if (i32.gt_u (local.get $length) (local.get $room)) (then (return (i32.const 0))))
+    (local.set $at (i64.trunc_sat_f64_u (local.get $place)))
+    (local.set $from (i64.trunc_sat_f64_u (local.get $name)))
+    (local.set $bytes (i64.extend_i32_u (local.get $nameBytes)))
+    (if (i64.gt_u (i64.add (local.get $from) (local.get $bytes)) {poolEnd}) (then (return (i32.const -1))))
+    (i64.store $heap {h (local.get $at)} (i64.extend_i32_u (local.get $ino)))
+    (i64.store $heap offset=8 {h (local.get $at)} (i64.extend_i32_u (local.get $offset)))
+    (i32.store16 $heap offset=16 {h (local.get $at)} (local.get $length))
+    (i32.store8 $heap offset=18 {h (local.get $at)} (local.get $type))
+    {copyOut (i64.add (local.get $at) (i64.const {DIRENT_NAME})), (local.get $from), (local.get $bytes)}
+    (i32.store8 $heap offset={DIRENT_NAME} {h (i64.add (local.get $at) (local.get $bytes))} (i32.const 0))
+    (local.get $length))
 
   ;; -- Calls of the WasmFS backend -----------------------------------------------------------------------------------
 

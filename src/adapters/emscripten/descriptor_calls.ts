@@ -1,5 +1,5 @@
 /**
- * The system calls on descriptors. A descriptor leads into the pool, to Emscripten's own filesystem (the *host*: standard
+ * The system calls that read, write and duplicate descriptors. A descriptor leads into the pool, to Emscripten's own filesystem (the *host*: standard
  * streams, devices, pipes, sockets, what is mounted there), or nowhere.
  *
  * Calls named `fd_…` are WASI's: they return an error number, 0 for none. All others return a result, or a negated error
@@ -8,26 +8,15 @@
  * @module
  */
 import type { Context } from "../../file/context.ts";
-import { allocateInode, AT_END, readInode, readPieces, truncateInode, writeInode } from "../../file/data.ts";
+import { AT_END, readInode, readPieces, writeInode } from "../../file/data.ts";
 import { O_ACCMODE, O_APPEND, O_DIRECTORY, O_RDONLY, O_WRONLY } from "../../file/flags.ts";
-import { CURSOR_END, readEntries } from "../../file/listing.ts";
-import { changeFound, Metadata, type MetadataChange, statInode } from "../../file/metadata.ts";
-import { hostOf, type Process } from "../../file/process.ts";
-import { EBADF, EINVAL, EISDIR } from "../../layout/errno.ts";
-import { DIR_PARENT, INODE_SIZE } from "../../layout/inode.ts";
-import { GRANULE_WORDS } from "../../layout/units.ts";
-import { isDirectory } from "../../names/directory.ts";
-import { S_IFDIR } from "../../store/inodes.ts";
-import {
-  toWasi,
-  WASI_EBADF,
-  WASI_EFBIG,
-  WASI_EINVAL,
-  WASI_ENOENT,
-  WASI_ENOSYS,
-  WASI_ENOTDIR,
-  WASI_ENOTTY,
-} from "../wasi_errno.ts";
+import { CURSOR_END } from "../../file/listing.ts";
+import { Metadata, statInode } from "../../file/metadata.ts";
+import type { Process } from "../../file/process.ts";
+import { hostOf } from "../../file/process_descriptors.ts";
+import { EBADF, EISDIR } from "../../layout/errno.ts";
+import { INODE_SIZE } from "../../layout/inode.ts";
+import { toWasi, WASI_EBADF, WASI_EFBIG, WASI_EINVAL, WASI_ENOSYS, WASI_ENOTTY } from "../wasi_errno.ts";
 import {
   type Abi,
   CHANGEABLE_FLAGS,
@@ -53,6 +42,20 @@ export type HostCall = (...args: number[]) => number;
 /** Emscripten's own calls, by the names of the system calls without their prefix. Any may be missing. */
 export type HostCalls = Readonly<Partial<Record<string, HostCall>>>;
 
+/**
+ * Writes a `struct dirent` whose name stands in the pool. Returns its length, 0 where it does not fit into the room, -1 where
+ * it cannot.
+ */
+export type PutEntry = (
+  pointer: number,
+  room: number,
+  nameAddr: number,
+  nameBytes: number,
+  type: number,
+  ino: number,
+  offset: number,
+) => number;
+
 /** What the calls of one thread of a program work with. */
 export interface CallState {
   /** The operations of this thread on the pool. Its mask of permissions is 0: the process's applies. */
@@ -69,12 +72,8 @@ export interface CallState {
 
 /** Positions beyond this are no positions of files. */
 const POSITION_LIMIT = Number.MAX_SAFE_INTEGER;
-/** Block size that `stat` tells. */
-const BLOCK_BYTES = 4096;
-/** A device number of the pool's own. */
-export const POOL_DEVICE = 0x4578;
-/** Bytes of an entry of `getdents` before its name. */
-const DIRENT_ALIGNMENT = 8;
+/** Positions of a directory before those of its entries: `.` and `..`. */
+export const DOTS = 2;
 
 /** Ranges that a list of buffers names, reused from call to call. */
 class Ranges {
@@ -246,7 +245,8 @@ export class DescriptorCalls {
     return entry === 0 ? WASI_EBADF : this.callHostWasi(name, hostOf(entry), ...rest);
   }
 
-  #host(name: string, entry: number, ...rest: number[]): number {
+  /** The same for calls that return a negated error number. */
+  protected callHostWith(name: string, entry: number, ...rest: number[]): number {
     return entry === 0 ? -WASI_EBADF : this.callHost(name, hostOf(entry), ...rest);
   }
 
@@ -338,7 +338,7 @@ export class DescriptorCalls {
   /** Commands for devices: files of the pool are none. */
   ioctl(fd: number, command: number, varargs: number): number {
     const entry = this.state.process.entry(fd);
-    return entry > 0 ? -WASI_ENOTTY : this.#host("ioctl", entry, command, varargs);
+    return entry > 0 ? -WASI_ENOTTY : this.callHostWith("ioctl", entry, command, varargs);
   }
 
   /** What a descriptor is, for the C library's `isatty` and `fdopen`. */
@@ -364,184 +364,6 @@ export class DescriptorCalls {
   /** As {@linkcode DescriptorCalls.fd_sync}. */
   fdatasync(fd: number): number {
     const entry = this.state.process.entry(fd);
-    return entry > 0 ? 0 : this.#host("fdatasync", entry);
-  }
-
-  // -- Metadata and length -------------------------------------------------------------------------------------------
-
-  /** Writes metadata as a `struct stat`. */
-  protected writeStat(pointer: number): number {
-    const { memory, abi: { stat } } = this.state;
-    const { metadata } = this;
-    memory.setI32(pointer + stat.st_dev, POOL_DEVICE);
-    memory.setI32(pointer + stat.st_mode, metadata.mode);
-    memory.setPointer(pointer + stat.st_nlink, metadata.nlink);
-    memory.setI32(pointer + stat.st_uid, metadata.uid);
-    memory.setI32(pointer + stat.st_gid, metadata.gid);
-    memory.setI32(pointer + stat.st_rdev, 0);
-    memory.setI64(pointer + stat.st_size, metadata.size);
-    memory.setI32(pointer + stat.st_blksize, BLOCK_BYTES);
-    memory.setI32(pointer + stat.st_blocks, Math.ceil(metadata.allocatedBytes / 512));
-    this.#writeTime(pointer + stat.st_atim.tv_sec, pointer + stat.st_atim.tv_nsec, metadata.atimeMs);
-    this.#writeTime(pointer + stat.st_mtim.tv_sec, pointer + stat.st_mtim.tv_nsec, metadata.mtimeMs);
-    this.#writeTime(pointer + stat.st_ctim.tv_sec, pointer + stat.st_ctim.tv_nsec, metadata.ctimeMs);
-    memory.setI64(pointer + stat.st_ino, metadata.ino);
-    return 0;
-  }
-
-  #writeTime(secondsAt: number, nanosecondsAt: number, ms: number): void {
-    const seconds = Math.floor(ms / 1000);
-    this.state.memory.setI64(secondsAt, seconds);
-    this.state.memory.setPointer(nanosecondsAt, Math.round((ms - seconds * 1000) * 1e6));
-  }
-
-  /** Metadata of what a descriptor stands for. */
-  fstat64(fd: number, pointer: number): number {
-    const { process, context } = this.state;
-    const entry = process.entry(fd);
-    if (entry <= 0) return this.#host("fstat64", entry, pointer);
-    if (process.find(fd) !== 0) return -WASI_EBADF;
-    const found = statInode(context, process.found.inodeWord, this.metadata);
-    return found !== 0 ? toWasi(found) : this.writeStat(pointer);
-  }
-
-  /** Changes metadata of what a descriptor stands for. */
-  protected changeDescriptor(fd: number, changes: MetadataChange): number {
-    const { process, context } = this.state;
-    if (process.find(fd) !== 0) return -WASI_EBADF;
-    return toWasi(changeFound(context, process.found.inodeWord, process.found.generation, changes));
-  }
-
-  /** Changes permissions. */
-  fchmod(fd: number, mode: number): number {
-    const entry = this.state.process.entry(fd);
-    return entry > 0 ? this.changeDescriptor(fd, { permissions: mode }) : this.#host("fchmod", entry, mode);
-  }
-
-  /** Changes the owner. */
-  fchown32(fd: number, uid: number, gid: number): number {
-    const entry = this.state.process.entry(fd);
-    return entry > 0 ? this.changeDescriptor(fd, { uid, gid }) : this.#host("fchown32", entry, uid, gid);
-  }
-
-  /** Changes the length. */
-  ftruncate64(fd: number, length: number): number {
-    const { process, context } = this.state;
-    const entry = process.entry(fd);
-    if (entry <= 0) return this.#host("ftruncate64", entry, length);
-    if (Number.isNaN(length)) return -WASI_EFBIG;
-    if (length < 0) return -WASI_EINVAL;
-    if (process.find(fd) !== 0) return -WASI_EBADF;
-    const { inodeWord, generation, flags } = process.found;
-    if ((flags & O_ACCMODE) === O_RDONLY) return toWasi(-EINVAL);
-    return toWasi(truncateInode(context, inodeWord, generation, length));
-  }
-
-  /** Reserves room. */
-  fallocate(fd: number, mode: number, offset: number, length: number): number {
-    const { process, context } = this.state;
-    const entry = process.entry(fd);
-    if (entry <= 0) return this.#host("fallocate", entry, mode, offset, length);
-    if ((mode & ~FALLOC_FL_KEEP_SIZE) !== 0) return -WASI_EOPNOTSUPP;
-    if (!(offset >= 0 && length > 0)) return -WASI_EINVAL;
-    if (process.find(fd) !== 0) return -WASI_EBADF;
-    const { inodeWord, generation, flags } = process.found;
-    if ((flags & O_ACCMODE) === O_RDONLY) return -WASI_EBADF;
-    return toWasi(allocateInode(context, inodeWord, generation, offset, length, mode === FALLOC_FL_KEEP_SIZE));
-  }
-
-  /** Advice about use: there is nothing to advise. */
-  fadvise64(fd: number, offset: number, length: number, advice: number): number {
-    const entry = this.state.process.entry(fd);
-    return entry > 0 ? 0 : this.#host("fadvise64", entry, offset, length, advice);
-  }
-
-  // -- Directories ---------------------------------------------------------------------------------------------------
-
-  /** Entries of a directory, from its cursor on, as many as fit. Positions 0 and 1 are `.` and `..`. */
-  getdents64(fd: number, pointer: number, bytes: number): number {
-    const { process, context, memory } = this.state;
-    const entry = process.entry(fd);
-    if (entry <= 0) return this.#host("getdents64", entry, pointer, bytes);
-    if (process.find(fd) !== 0) return -WASI_EBADF;
-    if ((process.found.flags & O_DIRECTORY) === 0) return -WASI_ENOTDIR;
-    if (!memory.contains(pointer, bytes)) return -WASI_EINVAL;
-    const locked = process.lockPosition();
-    if (locked !== 0) return toWasi(locked);
-    const filled = this.#fillEntries(context, pointer, bytes);
-    process.unlockPosition();
-    return filled;
-  }
-
-  #fillEntries(context: Context, pointer: number, bytes: number): number {
-    const { process } = this.state;
-    const { inodeWord, generation } = process.found;
-    const { i32, u8 } = context.store.memory;
-    // Removed: it has no entries, not even its own, and the C library takes this for the end.
-    if (!isDirectory(i32, inodeWord, generation)) return -WASI_ENOENT;
-    let filled = 0;
-    let cursor = process.position;
-    if (cursor < 1) {
-      const length = this.#writeEntry(pointer, bytes, inodeWord, DIRECTORY_TYPE, 1, 1);
-      if (length === 0) return -WASI_EINVAL;
-      filled += length;
-      cursor = 1;
-    }
-    if (cursor < DOTS) {
-      const parent = i32[inodeWord + DIR_PARENT]! * GRANULE_WORDS;
-      const length = this.#writeEntry(pointer + filled, bytes - filled, parent, DIRECTORY_TYPE, 2, DOTS);
-      if (length !== 0) cursor = DOTS;
-      filled += length;
-    }
-    if (cursor >= DOTS) {
-      let isFull = false;
-      const next = readEntries(
-        context,
-        inodeWord,
-        generation,
-        cursor - DOTS,
-        (nameAddr, nameBytes, type, inode, behind) => {
-          const at = pointer + filled;
-          const length = this.#writeEntry(at, bytes - filled, inode, type, nameBytes, DOTS + Math.floor(behind));
-          isFull = length === 0;
-          if (isFull) return false;
-          const nameAt = at + this.state.abi.dirent.d_name;
-          const to = this.state.memory.u8;
-          if (nameAddr + nameBytes <= u8.length) {
-            for (let index = 0; index < nameBytes; index++) to[nameAt + index] = u8[nameAddr + index]!;
-          } else context.store.memory.copyOut(to, nameAt, nameAddr, nameBytes);
-          filled += length;
-          return true;
-        },
-      );
-      if (next < 0) return toWasi(next);
-      if (isFull && filled === 0) return -WASI_EINVAL;
-      cursor = DOTS + next;
-    }
-    process.position = cursor;
-    return filled;
-  }
-
-  /** Writes all of an entry but its name, unless that is made of dots. Returns its length, 0 where it does not fit. */
-  #writeEntry(at: number, room: number, inodeWord: number, type: number, nameBytes: number, offset: number): number {
-    const { memory, abi: { dirent } } = this.state;
-    const length = (dirent.d_name + nameBytes + 1 + DIRENT_ALIGNMENT - 1) & -DIRENT_ALIGNMENT;
-    if (length > room) return 0;
-    memory.setI64(at + dirent.d_ino, inodeWord / GRANULE_WORDS);
-    memory.setI64(at + dirent.d_off, offset);
-    memory.setI16(at + dirent.d_reclen, length);
-    memory.setU8(at + dirent.d_type, type);
-    const name = at + dirent.d_name;
-    if (offset <= DOTS) memory.u8.fill(DOT, name, name + nameBytes);
-    memory.setU8(name + nameBytes, 0);
-    return length;
+    return entry > 0 ? 0 : this.callHostWith("fdatasync", entry);
   }
 }
-
-/** Entries before those of the pool: `.` and `..`. */
-const DOTS = 2;
-const DOT = 46;
-/** Type of a directory in an entry: its mode's type bits, shifted. */
-const DIRECTORY_TYPE = S_IFDIR >> 12;
-const FALLOC_FL_KEEP_SIZE = 1;
-const WASI_EOPNOTSUPP = 138;

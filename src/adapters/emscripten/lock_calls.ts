@@ -38,7 +38,7 @@ import {
 } from "./abi.ts";
 import { PathCalls } from "./path_calls.ts";
 
-/** The program asks as what an open file description, not as the process. */
+/** Commands by which an open file description owns the lock, not the process. */
 const OFD_COMMANDS: readonly number[] = [F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW];
 const LOCK_COMMANDS: readonly number[] = [F_GETLK, F_SETLK, F_SETLKW, ...OFD_COMMANDS];
 

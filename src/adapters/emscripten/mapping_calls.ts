@@ -10,7 +10,7 @@
 import { readInode, writeInode } from "../../file/data.ts";
 import { O_ACCMODE, O_DIRECTORY, O_RDONLY, O_WRONLY } from "../../file/flags.ts";
 import { statInode } from "../../file/metadata.ts";
-import { hostOf } from "../../file/process.ts";
+import { hostOf } from "../../file/process_descriptors.ts";
 import { toWasi, WASI_EACCES, WASI_EBADF, WASI_EINVAL, WASI_ENODEV, WASI_ENOMEM } from "../wasi_errno.ts";
 import { MAP_PRIVATE, MAP_SHARED, MAP_TYPE, PROT_WRITE } from "./abi.ts";
 import { LockCalls } from "./lock_calls.ts";

@@ -9,12 +9,11 @@ import { O_CREAT, O_DIRECTORY, O_EXCL, O_WRONLY } from "../../file/flags.ts";
 import { pathOf } from "../../file/listing.ts";
 import { change, type MetadataChange, stat } from "../../file/metadata.ts";
 import { open } from "../../file/open.ts";
-import { hostOf } from "../../file/process.ts";
+import { hostOf } from "../../file/process_descriptors.ts";
 import { rename } from "../../file/rename.ts";
-import { survey } from "../../file/survey.ts";
+import { surveySizes } from "../../file/survey.ts";
 import { link, makeDirectory, makeSymlink, removeDirectory, unlink } from "../../file/tree.ts";
 import { EBADF, EINVAL, EISDIR, ENOENT } from "../../layout/errno.ts";
-import { MAGIC_0 } from "../../layout/superblock.ts";
 import { FOLLOW, NAME_BYTES, type Walk } from "../../names/walk.ts";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../store/inodes.ts";
 import {
@@ -41,14 +40,14 @@ import {
   UTIME_NOW,
   UTIME_OMIT,
 } from "./abi.ts";
-import { type CallState, DescriptorCalls } from "./descriptor_calls.ts";
+import type { CallState } from "./descriptor_calls.ts";
+import { InodeCalls } from "./inode_calls.ts";
 import { type Mounts, normalized } from "./mounts.ts";
 
 /** The path leads to the host. */
 const AT_HOST = 0;
 const X_OK = 1;
 const ACCESS_MODES = 7;
-const STATFS_BLOCK_BYTES = 4096;
 
 /** What the calls on paths need besides. */
 export interface PathState extends CallState {
@@ -59,7 +58,7 @@ export interface PathState extends CallState {
 }
 
 /** The calls on paths of one thread. */
-export class PathCalls extends DescriptorCalls {
+export class PathCalls extends InodeCalls {
   /** What the calls work with. */
   declare protected readonly state: PathState;
   /** Where a path leads that {@linkcode PathCalls.locate} sends to the host: the descriptor it begins at. */
@@ -467,16 +466,15 @@ export class PathCalls extends DescriptorCalls {
 
   #writeStatfs(buffer: number): number {
     const { memory, context, abi: { statfs } } = this.state;
-    const stats = survey(context);
-    const free = Math.floor((stats.maximumBytes - stats.liveBytes) / STATFS_BLOCK_BYTES);
-    memory.setI32(buffer + statfs.f_bsize, STATFS_BLOCK_BYTES);
-    memory.setI32(buffer + statfs.f_frsize, STATFS_BLOCK_BYTES);
-    memory.setI64(buffer + statfs.f_blocks, Math.floor(stats.maximumBytes / STATFS_BLOCK_BYTES));
-    memory.setI64(buffer + statfs.f_bfree, free);
-    memory.setI64(buffer + statfs.f_bavail, free);
-    memory.setI64(buffer + statfs.f_files, stats.inodes);
-    memory.setI64(buffer + statfs.f_ffree, stats.inodes - stats.files - stats.directories - stats.symlinks);
-    memory.setI64(buffer + statfs.f_fsid, MAGIC_0);
+    const sizes = surveySizes(context);
+    memory.setI32(buffer + statfs.f_bsize, sizes.bsize);
+    memory.setI32(buffer + statfs.f_frsize, sizes.frsize);
+    memory.setI64(buffer + statfs.f_blocks, sizes.blocks);
+    memory.setI64(buffer + statfs.f_bfree, sizes.bfree);
+    memory.setI64(buffer + statfs.f_bavail, sizes.bavail);
+    memory.setI64(buffer + statfs.f_files, sizes.files);
+    memory.setI64(buffer + statfs.f_ffree, sizes.ffree);
+    memory.setI64(buffer + statfs.f_fsid, sizes.type);
     memory.setI32(buffer + statfs.f_flags, 0);
     memory.setI32(buffer + statfs.f_namelen, NAME_BYTES);
     return 0;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { hostOf } from "../../file/process.ts";
+import { hostOf } from "../../file/process_descriptors.ts";
 import { WASI_EBADF, WASI_ENOTSOCK } from "../wasi_errno.ts";
 import { MappingCalls } from "./mapping_calls.ts";
 

@@ -576,6 +576,19 @@ export class WasmfsCalls {
     return toWasi(openInode(this.#context, ref * GRANULE_WORDS, generation, mode, flags, this.#process));
   }
 
+  /** Opens an inode of any kind so that what opened it locks it as a whole: returns a descriptor of the process. */
+  openLock(ref: number, generation: number): number {
+    const word = ref * GRANULE_WORDS;
+    const mode = this.#store.memory.i32[word + INODE_MODE]!;
+    return toWasi(openInode(this.#context, word, generation, mode, O_RDONLY, this.#process));
+  }
+
+  /** Gives back the process's locks of ranges, as closing one of several descriptors does. */
+  releaseLocks(descriptor: number): number {
+    const copy = this.#process.duplicate(descriptor, 0, false);
+    return copy < 0 ? toWasi(copy) : this.close(copy);
+  }
+
   /** Closes a descriptor. */
   close(descriptor: number): number {
     const closed = this.#process.close(descriptor);

@@ -10,7 +10,7 @@ import { listPlace } from "../../file/listing.ts";
 import { change, changeDescriptor, type MetadataChange, stat, statDescriptor } from "../../file/metadata.ts";
 import { close, open } from "../../file/open.ts";
 import { rename } from "../../file/rename.ts";
-import { survey } from "../../file/survey.ts";
+import { surveySizes } from "../../file/survey.ts";
 import { link, makeDirectory, makeSymlink, removeDirectory, unlink } from "../../file/tree.ts";
 import { EBADF, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM } from "../../layout/errno.ts";
 import { GRANULE_WORDS } from "../../layout/units.ts";
@@ -206,17 +206,7 @@ export function nodeOps(mount: LegacyMount): NodeOpsByType {
 
   function statfs(): FSStatFs {
     errors.check(context.mayRead());
-    const { maximumBytes, liveBytes, inodes, files, directories, symlinks } = survey(context);
-    const free = Math.floor((maximumBytes - liveBytes) / BLOCK_BYTES);
-    return {
-      bsize: BLOCK_BYTES,
-      frsize: BLOCK_BYTES,
-      blocks: Math.floor(maximumBytes / BLOCK_BYTES),
-      bfree: free,
-      bavail: free,
-      files: inodes,
-      ffree: inodes - files - directories - symlinks,
-    };
+    return surveySizes(context);
   }
 
   const file: NodeOps = { getattr, setattr, statfs };

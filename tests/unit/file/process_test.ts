@@ -9,10 +9,11 @@ import { Context } from "../../../src/file/context.ts";
 import { O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR, O_TRUNC } from "../../../src/file/flags.ts";
 import { pathOf } from "../../../src/file/listing.ts";
 import { open } from "../../../src/file/open.ts";
-import { hostOf, Process } from "../../../src/file/process.ts";
+import { Process } from "../../../src/file/process.ts";
+import { hostOf } from "../../../src/file/process_descriptors.ts";
 import { EBADF, EBUSY, EINVAL, EMFILE, ENOENT, ENOTDIR } from "../../../src/layout/errno.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
-import { assertEmptied, assertSound, removeAll } from "../../support/stress.ts";
+import { assertEmptied, assertSound, attempt, removeAll } from "../../support/stress.ts";
 import { contextOf } from "./support.ts";
 
 interface Thread {
@@ -201,6 +202,28 @@ Deno.test("ending a process gives back all that it had, also what its threads ha
   const other = keeperOf(third);
   openIn(other, "/g");
   third.detach();
+  removeAll(fs);
+  assertSound(fs, "after the process has ended");
+  assertEmptied(fs, "after the process has ended");
+});
+
+Deno.test("a process with a thread that is cut off stays until the thread has ended and its keeper is retired", () => {
+  using fs = FileSystem.create({ maximumBytes: 16 << 20 });
+  const first = FileSystem.attach(fs.handle);
+  const second = FileSystem.attach(fs.handle);
+  const main = keeperOf(first);
+  const thread = threadOf(second, main);
+  openIn(main, "/f");
+  // In the middle of an operation, as a thread that has been terminated.
+  assertEquals(thread.context.begin(), 0);
+  const { agentId } = first;
+  first.detach();
+  assertEquals(fs.stats().opens, 1, "what the process has open stays open");
+  assertEquals(attempt(() => fs.retire(agentId)), "EBUSY");
+  thread.context.end();
+  assertSound(fs, "with a process that waits for its end");
+  fs.retire(agentId);
+  second.detach();
   removeAll(fs);
   assertSound(fs, "after the process has ended");
   assertEmptied(fs, "after the process has ended");
