@@ -1,7 +1,7 @@
 // System calls of which WasmFS passes too little on to a backend. Each one is WasmFS's own, and before or behind it what the
 // backend has to know, or knows better: the flags of an open, the reason of a failure, that a mode has been changed, inode
-// numbers, locks. A program is linked with this file and the flags in flags.txt; without both the backend works all the
-// same, with the limits that native/README.md lists.
+// numbers, locks, links, slashes at the end of a path. A program is linked with this file and the flags in flags.txt; without
+// both the backend works all the same, with the limits that native/README.md lists.
 
 #include "pool_files.h"
 
@@ -211,7 +211,23 @@ int follow(int& dirfd, std::string& path) {
   return -ELOOP;
 }
 
-// A slash at the end, which WasmFS leaves out, says that it is a directory.
+bool hasSlash(const char* path) {
+  size_t length = strlen(path);
+  return length > 0 && path[length - 1] == '/';
+}
+
+// What is wrong with a path that has a slash at its end, which WasmFS leaves out: it leads to a directory.
+int checkSlash(int dirfd, const char* path) {
+  if (!hasSlash(path)) {
+    return 0;
+  }
+  auto parsed = wasmfs::path::parseFile(path, dirfd);
+  if (int error = parsed.getError()) {
+    return error;
+  }
+  return parsed.getFile()->is<wasmfs::Directory>() ? 0 : -ENOTDIR;
+}
+
 std::string withSlash(std::string_view name, std::string_view whole) {
   return std::string(name) + (!whole.empty() && whole.back() == '/' ? "/" : "");
 }
@@ -227,8 +243,6 @@ int __real___syscall_symlinkat(const char* target, int dirfd, const char* path);
 int __real___syscall_linkat(int fromDirfd, const char* from, int dirfd, const char* path, int flags);
 int __real___syscall_renameat(int fromDirfd, const char* from, int dirfd, const char* path);
 int __real___syscall_newfstatat(int dirfd, const char* path, struct stat* buf, int flags);
-int __real___syscall_stat64(const char* path, struct stat* buf);
-int __real___syscall_lstat64(const char* path, struct stat* buf);
 int __real___syscall_fstat64(int fd, struct stat* buf);
 int __real___syscall_chmod(const char* path, mode_t mode);
 int __real___syscall_fchmod(int fd, mode_t mode);
@@ -237,6 +251,9 @@ int __real___syscall_utimensat(int dirfd, const char* path, const struct timespe
 int __real___syscall_getcwd(char* buf, size_t size);
 int __real___syscall_fcntl64(int fd, int command, ...);
 int __real___syscall_getdents64(int fd, void* entries, size_t bytes);
+int __real___syscall_unlinkat(int dirfd, const char* path, int flags);
+int __real___syscall_truncate64(const char* path, off_t length);
+int __real___syscall_readlinkat(int dirfd, const char* path, char* buf, size_t size);
 int __real___syscall_dup3(int fd, int target, int flags);
 __wasi_errno_t __real___wasi_fd_write(__wasi_fd_t fd, const __wasi_ciovec_t* parts, size_t count, __wasi_size_t* written);
 __wasi_errno_t __real___wasi_fd_close(__wasi_fd_t fd);
@@ -246,7 +263,11 @@ int __wrap___syscall_openat(int dirfd, const char* path, int flags, ...) {
   va_start(list, flags);
   mode_t mode = va_arg(list, int);
   va_end(list);
-  int result;
+  int result = checkSlash(dirfd, path);
+  if (result != 0) {
+    bool isFile = result == -ENOTDIR || (result == -ENOENT && !wasmfs::path::parseParent(path, dirfd).getError());
+    return isFile && (flags & O_CREAT) != 0 ? -EISDIR : result;
+  }
   call.flags = flags;
   do {
     call.error = 0;
@@ -272,6 +293,9 @@ int __wrap___syscall_mkdirat(int dirfd, const char* path, mode_t mode) {
 }
 
 int __wrap___syscall_symlinkat(const char* target, int dirfd, const char* path) {
+  if (int error = checkSlash(dirfd, path); error != 0 && error != -ENOTDIR) {
+    return error;
+  }
   call.error = 0;
   return reasonOf(__real___syscall_symlinkat(target, dirfd, path), -EPERM, dirfd, path);
 }
@@ -373,23 +397,50 @@ int __wrap___syscall_renameat(int fromDirfd, const char* from, int dirfd, const 
 }
 
 int __wrap___syscall_newfstatat(int dirfd, const char* path, struct stat* buf, int flags) {
+  if (hasSlash(path)) {
+    if (int error = checkSlash(dirfd, path)) {
+      return error;
+    }
+    flags &= ~AT_SYMLINK_NOFOLLOW;
+  }
   beginStat();
   return statFound(__real___syscall_newfstatat(dirfd, path, buf, flags), buf);
 }
 
 int __wrap___syscall_stat64(const char* path, struct stat* buf) {
-  beginStat();
-  return statFound(__real___syscall_stat64(path, buf), buf);
+  return __wrap___syscall_newfstatat(AT_FDCWD, path, buf, 0);
 }
 
 int __wrap___syscall_lstat64(const char* path, struct stat* buf) {
-  beginStat();
-  return statFound(__real___syscall_lstat64(path, buf), buf);
+  return __wrap___syscall_newfstatat(AT_FDCWD, path, buf, AT_SYMLINK_NOFOLLOW);
 }
 
 int __wrap___syscall_fstat64(int fd, struct stat* buf) {
   beginStat();
   return statFound(__real___syscall_fstat64(fd, buf), buf);
+}
+
+int __wrap___syscall_unlinkat(int dirfd, const char* path, int flags) {
+  if (hasSlash(path) && (flags & AT_REMOVEDIR) == 0) {
+    auto parsed = wasmfs::path::parseFile(path, dirfd, wasmfs::path::NoFollowLinks);
+    if (!parsed.getError() && !parsed.getFile()->is<wasmfs::Directory>()) {
+      return -ENOTDIR;
+    }
+  }
+  return __real___syscall_unlinkat(dirfd, path, flags);
+}
+
+int __wrap___syscall_truncate64(const char* path, off_t length) {
+  int error = checkSlash(AT_FDCWD, path);
+  return error ? error : __real___syscall_truncate64(path, length);
+}
+
+int __wrap___syscall_readlinkat(int dirfd, const char* path, char* buf, size_t size) {
+  if (hasSlash(path)) {
+    int error = checkSlash(dirfd, path);
+    return error ? error : -EINVAL;
+  }
+  return __real___syscall_readlinkat(dirfd, path, buf, size);
 }
 
 int __wrap___syscall_chmod(const char* path, mode_t mode) {

@@ -1,10 +1,11 @@
 /**
  * The conformance programs in Chromium: in the page's own thread, which may not block, on a thread that the page
- * started, and in a worker.
+ * started, and in a worker. `EXTMEMFS_LONG=1` has all configurations run everywhere.
  *
  * @module
  */
 import { assertEquals } from "../support/assert.ts";
+import { LONG } from "../support/stress.ts";
 import { startBrowser } from "./support/browser.ts";
 import { differencesOf, selectedConfigurations, VARIANTS } from "./support/configurations.ts";
 import { expectationFor } from "./support/expectation.ts";
@@ -24,6 +25,7 @@ Deno.test("programs print in Chromium what they are expected to print", async (t
   for (const configuration of selectedConfigurations()) {
     for (const { place, variant } of PLACES) {
       if (!configuration.variants.includes(variant)) continue;
+      if (!LONG && !configuration.pages.includes(`${variant.name}, ${place}`)) continue;
       for (const binary of BINARIES) {
         const path = await buildForEmscripten(binary, configuration, variant);
         for (const program of binary.programs) {

@@ -2,6 +2,8 @@
  * Programs in C and C++ print on every file system what they print on Linux; what is known to differ is written down,
  * with the reason, in `programs/differences`.
  *
+ * Emscripten's own file systems are run in their simplest variant only, and of this library's the smaller programs in the
+ * simplest and the one that has everything; `EXTMEMFS_LONG=1` runs all in all.
  * `EXTMEMFS_CONFIGURATIONS=memfs,wasmfs_memory` runs some rows only. `EXTMEMFS_RECORD=linux` writes the expected output
  * anew from this machine; `EXTMEMFS_RECORD=NAME` writes `programs/differences/NAME.txt` anew from the tests whose last
  * file it is (with threads, that is `NAME_threads`), and leaves reasons to be filled in.
@@ -10,11 +12,19 @@
  */
 import { FileSystem } from "../../mod.ts";
 import { assertEquals } from "../support/assert.ts";
-import { type Configuration, differencesOf, selectedConfigurations, type Variant } from "./support/configurations.ts";
+import { LONG } from "../support/stress.ts";
+import {
+  type Configuration,
+  differencesOf,
+  selectedConfigurations,
+  type Variant,
+  VARIANTS,
+} from "./support/configurations.ts";
 import { applyDifferences, expectationFor, readDifferences } from "./support/expectation.ts";
 import {
   assertLines,
   BINARIES,
+  type Binary,
   buildForEmscripten,
   buildNatively,
   linesOf,
@@ -61,6 +71,7 @@ Deno.test("every difference has a reason", async () => {
 for (const configuration of selectedConfigurations()) {
   for (const variant of configuration.variants) {
     for (const binary of BINARIES) {
+      if (!LONG && RECORD === undefined && !isRun(configuration, variant, binary)) continue;
       Deno.test(`${configuration.name} prints what ${binary.name} is expected to print, ${variant.name}`, async (t) => {
         const path = await buildForEmscripten(binary, configuration, variant);
         for (const program of binary.programs) {
@@ -70,6 +81,12 @@ for (const configuration of selectedConfigurations()) {
       });
     }
   }
+}
+
+/** Whether a program is run on a variant by default. */
+function isRun({ pool }: Configuration, variant: Variant, { name }: Binary): boolean {
+  if (variant === VARIANTS.unshared) return true;
+  return pool && (name === "conformance" || variant === VARIANTS.memory64_thread);
 }
 
 async function runOne(path: string, program: string, configuration: Configuration, variant: Variant): Promise<void> {

@@ -6,7 +6,8 @@
  */
 import { FileSystem } from "../../mod.ts";
 import { assertEquals } from "../support/assert.ts";
-import { type Configuration, selectedConfigurations, type Variant } from "./support/configurations.ts";
+import { LONG } from "../support/stress.ts";
+import { type Configuration, selectedConfigurations, type Variant, VARIANTS } from "./support/configurations.ts";
 import { buildForEmscripten, buildNatively, type Outcome, runNatively, TWO_PROGRAMS } from "./support/programs.ts";
 import { loadProgram } from "./support/run_program.ts";
 
@@ -36,15 +37,21 @@ function nameOf({ configuration, variant }: Side): string {
   return `${configuration.name} (${variant.name})`;
 }
 
-/** Every way beside itself, and beside the next one. */
+/**
+ * Which ways meet: each once as the first and once as the second, with the configurations mixed, and the simplest of
+ * each configuration itself. With `EXTMEMFS_LONG=1` every way meets itself too, and all of its configuration in a ring.
+ */
 function pairs(): [Side, Side][] {
-  const sides = selectedConfigurations().filter(({ pool }) => pool).flatMap((configuration) =>
+  const rows = selectedConfigurations().filter(({ pool }) => pool).map((configuration) =>
     configuration.variants.map((variant): Side => ({ configuration, variant }))
   );
-  return sides.flatMap((side, index): [Side, Side][] => {
-    const next = sides[(index + 1) % sides.length]!;
-    return next === side ? [[side, side]] : [[side, side], [side, next]];
-  });
+  const [first = [], second = first] = rows;
+  const mixed = first.map((side, index): [Side, Side] => [side, second[(index + 1) % second.length]!]);
+  const alone = (row: readonly Side[]): [Side, Side][] =>
+    row.filter(({ variant }) => LONG || variant === VARIANTS.unshared).map((side) => [side, side]);
+  const ring = (row: readonly Side[]): [Side, Side][] =>
+    LONG && rows.length > 1 ? row.map((side, index) => [side, row[(index + 1) % row.length]!]) : [];
+  return [...mixed, ...rows.flatMap((row) => [...alone(row), ...ring(row)])];
 }
 
 function assertBothFine(outcomes: readonly Outcome[]): void {

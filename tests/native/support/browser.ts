@@ -5,7 +5,7 @@
  * @module
  */
 import * as esbuild from "esbuild";
-import { chromium } from "npm:playwright-core@1.65.1";
+import { chromium } from "playwright-core";
 import type { PageOutcome, PageRun } from "./page.ts";
 
 const CHROMIUM = "/usr/bin/chromium";

@@ -62,8 +62,10 @@ export interface Configuration {
   readonly flock: boolean;
   /** Operations of `programs/fuzz.c` that its threads leave out. */
   readonly fuzzWithout?: readonly string[];
-  /** Which variants to run. */
+  /** Which variants there are. */
   readonly variants: readonly Variant[];
+  /** Where programs run in Chromium, of what the test knows; everywhere with `EXTMEMFS_LONG=1`. */
+  readonly pages: readonly string[];
 }
 
 const { unshared, shared, thread, memory64, memory64_thread } = VARIANTS;
@@ -79,6 +81,7 @@ export const CONFIGURATIONS: readonly Configuration[] = [
     pool: false,
     flock: false,
     variants: [unshared, thread],
+    pages: [],
   },
   {
     name: "wasmfs_memory",
@@ -91,6 +94,7 @@ export const CONFIGURATIONS: readonly Configuration[] = [
     // WasmFS deadlocks where threads rename and create in one directory.
     fuzzWithout: ["take", "publish"],
     variants: [unshared, thread],
+    pages: [],
   },
   {
     name: "extmemfs_syscalls",
@@ -101,6 +105,7 @@ export const CONFIGURATIONS: readonly Configuration[] = [
     pool: true,
     flock: true,
     variants: [unshared, shared, thread, memory64, memory64_thread],
+    pages: ["unshared, page", "shared, page", "thread, page", "unshared, worker"],
   },
   {
     name: "extmemfs_wasmfs",
@@ -111,12 +116,13 @@ export const CONFIGURATIONS: readonly Configuration[] = [
       "-sFORCE_FILESYSTEM",
       "--js-library",
       `${NATIVE}/dist/library_extmemfs_wasmfs.js`,
-      `@${NATIVE}/wasmfs/flags.txt`,
+      ...Deno.readTextFileSync(`${NATIVE}/wasmfs/flags.txt`).trim().split("\n"),
     ],
     sources: ["backend", "calls", "root"].map((name) => `${NATIVE}/wasmfs/extmemfs_${name}.cpp`),
     pool: true,
     flock: true,
     variants: [unshared, shared, thread, memory64, memory64_thread],
+    pages: ["shared, page", "thread, page"],
   },
 ];
 

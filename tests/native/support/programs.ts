@@ -72,7 +72,7 @@ export const BINARIES: readonly Binary[] = [
 ];
 
 /** The multi-thread model test. */
-export const FUZZ: Binary = { name: "fuzz", sources: ["fuzz.c"], programs: [] };
+export const FUZZ: Binary = { name: "fuzz", sources: ["fuzz.c", "fuzz_operations.c"], programs: [] };
 
 /** What two programs on one pool do at the same time. */
 export const TWO_PROGRAMS: Binary = { name: "two_programs", sources: ["two_programs.c"], programs: [] };

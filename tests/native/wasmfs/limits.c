@@ -19,6 +19,7 @@ static void say(const char *name, bool isExact) { printf("%s: %s\n", name, isExa
 static bool is(const char *name, const char *text) {
   char buffer[64] = "";
   int fd = open(at(name), O_RDONLY);
+  if (fd < 0) return false;
   ssize_t bytes = read(fd, buffer, sizeof buffer);
   close(fd);
   return bytes == (ssize_t)strlen(text) && memcmp(buffer, text, bytes) == 0;
@@ -82,6 +83,8 @@ static void names(void) {
   other("calls.move && fs.writeFileSync(at('from'), 'text')");
   before("move", "fs.writeFileSync(at('to'), 'theirs')");
   say("rename", rename(at("from"), at("to")) == 0 && is("to", "text"));
+  before("open", "fs.writeFileSync(at('next'), 'next'); fs.renameSync(at('next'), at('to'))");
+  say("open of what is replaced", is("to", "next"));
 }
 
 static void metadata(void) {
