@@ -73,9 +73,8 @@ const FIND = `
       (local.set $ref (i32.atomic.load {p (local.get $at)}))
       (br_if $slow (i32.eqz (local.get $ref)))
       (local.set $at (i64.add (i64.shl (i64.extend_i32_u (local.get $ref)) (i64.const 4))
-        (i64.extend_i32_u (i32.shl (i32.and (local.get $fd) (i32.const ${
-  process.PART_DESCRIPTORS - 1
-})) (i32.const 2)))))
+        (i64.extend_i32_u (i32.or (i32.shl (i32.and (local.get $fd) (i32.const 63)) (i32.const 6))
+          (i32.shl (i32.and (i32.shr_u (local.get $fd) (i32.const 6)) (i32.const 15)) (i32.const 2))))))
       (br_if $slow (i64.ge_u (local.get $at) {poolEnd}))
       (local.set $ref (i32.atomic.load {p (local.get $at)}))
       (br_if $slow (i32.le_s (local.get $ref) (i32.const 0)))

@@ -18,7 +18,7 @@
 /* Second magic word of the superblock. */
 #define EXTMEMFS_MAGIC_1 0x53466d65u
 /* SHA-256 over the rows, as the superblock has it: an initializer of uint32_t[8]. */
-#define EXTMEMFS_COMPATIBILITY_HASH {0xe7234a88u, 0x2d500b55u, 0x6be4cf18u, 0xcb42c905u, 0x1ffe9aabu, 0xa7ee8055u, 0x7ee21292u, 0x029398e6u}
+#define EXTMEMFS_COMPATIBILITY_HASH {0x5b7721e2u, 0xb92db0b9u, 0x0be77cbbu, 0xd36b8bbeu, 0x81014caau, 0x39d9536au, 0x54bcfbebu, 0xaeafd039u}
 /* Bytes of a page of WebAssembly: the unit in which a pool grows. */
 #define EXTMEMFS_PAGE_BYTES 65536
 /* Bytes of a granule: a ref times this is an address. */
@@ -309,12 +309,13 @@
 #define EXTMEMFS_PROCESS_CHUNKS_OFFSET 28
 /* ref, guarded: newest block of the ledger of open files */
 #define EXTMEMFS_PROCESS_LEDGER_OFFSET 32
-/* u32, atomic: serial number of the next description */
+/* u32, guarded: serial number of the next description */
 #define EXTMEMFS_PROCESS_SERIAL_OFFSET 36
 /* ref, guarded: newest mapping of a file into the program's memory */
 #define EXTMEMFS_PROCESS_MAPPINGS_OFFSET 40
-/* ref, atomic: parts of the descriptor table, 1024 words each: 0 closed, positive a description's ref (bit 30: close
- * on exec), -2^31 reserved, other negative -1 - a descriptor of the host */
+/* ref, atomic: parts of the descriptor table, 1024 words each, that of descriptor d at (d & 63) << 4 | d >> 6 & 15:
+ * 0 closed, positive a description's ref (bit 30: close on exec), -2^31 reserved, other negative -1 - a descriptor
+ * of the host */
 #define EXTMEMFS_PROCESS_TABLE_OFFSET 64
 #define EXTMEMFS_PROCESS_TABLE_WORDS 64
 

@@ -9,7 +9,7 @@
  * @module
  */
 import { SLOT_PROCESS } from "../layout/agent_table.ts";
-import { EBADF } from "../layout/errno.ts";
+import { EBADF, EBUSY } from "../layout/errno.ts";
 import {
   INODE_NLINK,
   LEDGER_COUNT,
@@ -21,13 +21,17 @@ import {
 import * as row from "../layout/process.ts";
 import { GRANULE_BYTES, GRANULE_WORDS, LINE_BYTES } from "../layout/units.ts";
 import { addOpen, dropOpen } from "../store/inodes.ts";
-import { lockExclusive, unlockExclusive } from "../sync/raw_lock.ts";
+import { lockExclusive, tryLockExclusive, unlockExclusive } from "../sync/raw_lock.ts";
 import type { Context } from "./context.ts";
 import { trim } from "./data.ts";
 import { releaseFileLocks } from "./file_locks.ts";
 import { reapInode } from "./open.ts";
 
 const { DESCRIPTION_GENERATION, DESCRIPTION_INODE, DESCRIPTION_LOCK, DESCRIPTION_POSITION, DESCRIPTION_FLAGS } = row;
+/** How often the process's lock is asked for before it is waited for. */
+const LOOKS = 50;
+/** Lines of a block of the ledger. */
+const LEDGER_LINES = 4;
 /** Serial numbers of descriptions; those from 2^31 on are an agent's own. */
 const SERIAL_MASK = 0x7fff_ffff;
 /** The generation of a description that is not in use. */
@@ -71,7 +75,14 @@ export class ProcessDescriptions {
 
   /** Takes the process's lock. Returns 0 or a negative errno. */
   protected lock(): number {
-    return lockExclusive(this.context.store.agent, this.word + row.PROCESS_LOCK);
+    const { agent } = this.context.store;
+    const word = this.word + row.PROCESS_LOCK;
+    // Held for some words only: looking again costs less than waiting.
+    for (let look = 0; look < LOOKS; look++) {
+      const locked = tryLockExclusive(agent, word);
+      if (locked !== -EBUSY) return locked;
+    }
+    return lockExclusive(agent, word);
   }
 
   /** Releases the process's lock. */
@@ -146,20 +157,21 @@ export class ProcessDescriptions {
 
   /** Takes a free description; the lock is held. Returns its word or a negative errno. */
   protected takeLocked(): number {
-    const { memory } = this.context.store;
-    if (this.#spare !== 0) {
-      const spare = this.#spare;
-      this.#spare = 0;
-      return spare;
+    const { memory, wasm } = this.context.store;
+    let description = this.#spare;
+    this.#spare = 0;
+    if (description === 0) {
+      if (memory.i32[this.word + row.PROCESS_FREE] === 0) {
+        const added = this.#addChunkLocked();
+        if (added !== 0) return added;
+      }
+      description = memory.i32[this.word + row.PROCESS_FREE]! * GRANULE_WORDS;
+      memory.i32[this.word + row.PROCESS_FREE] = memory.i32[description + row.DESCRIPTION_NEXT]!;
     }
-    if (memory.i32[this.word + row.PROCESS_FREE] === 0) {
-      const added = this.#addChunkLocked();
-      if (added !== 0) return added;
-    }
-    const { i32 } = memory;
-    const ref = i32[this.word + row.PROCESS_FREE]!;
-    const description = ref * GRANULE_WORDS;
-    i32[this.word + row.PROCESS_FREE] = i32[description + row.DESCRIPTION_NEXT]!;
+    // A number of its own for this use, never 0, which stands for the process itself.
+    const serial = memory.i32[this.word + row.PROCESS_SERIAL]!;
+    memory.i32[this.word + row.PROCESS_SERIAL] = serial === SERIAL_MASK ? 1 : serial + 1;
+    wasm.store(description + row.DESCRIPTION_SERIAL, serial);
     return description;
   }
 
@@ -186,7 +198,9 @@ export class ProcessDescriptions {
     const ledger = ledgerAddr / 4;
     i32[chunk + row.DESCRIPTIONS_NEXT] = i32[this.word + row.PROCESS_CHUNKS]!;
     i32[ledger + LEDGER_NEXT] = i32[this.word + row.PROCESS_LEDGER]!;
-    for (let index = LEDGER_COUNT - 1; index >= 0; index--) {
+    for (let place = LEDGER_COUNT - 1; place >= 0; place--) {
+      // Descriptions that are taken one after the other have their ledger entries in different lines.
+      const index = (place % LEDGER_LINES) * (LEDGER_COUNT / LEDGER_LINES) + Math.floor(place / LEDGER_LINES);
       const description = chunk + row.DESCRIPTIONS_HEADER_WORDS + index * row.DESCRIPTION_WORDS;
       i32[description + DESCRIPTION_GENERATION] = FREE;
       i32[description + row.DESCRIPTION_ENTRY] = ledger + LEDGER_ENTRIES + index;
@@ -216,7 +230,6 @@ export class ProcessDescriptions {
     i32[entry] = ref;
     f64[(description + DESCRIPTION_POSITION) / 2] = 0;
     i32[description + row.DESCRIPTION_REFERENCES] = 1;
-    wasm.store(description + row.DESCRIPTION_SERIAL, wasm.add(this.word + row.PROCESS_SERIAL, 1) & SERIAL_MASK);
     wasm.store(description + row.DESCRIPTION_GREW, 0);
     wasm.store(description + DESCRIPTION_FLAGS, flags);
     wasm.store(description + DESCRIPTION_INODE, ref);

@@ -47,7 +47,7 @@ export class ProcessDescriptors extends ProcessDescriptions implements Descripto
     const part = wasm.load(this.word + row.PROCESS_TABLE + (descriptor >>> row.PART_SHIFT));
     if (part === 0) return 0;
     memory.sync(agent.pagesWord);
-    return part * GRANULE_WORDS + (descriptor & (row.PART_DESCRIPTORS - 1));
+    return part * GRANULE_WORDS + row.wordInPart(descriptor);
   }
 
   /** Whether a descriptor of the pool is closed on exec. */

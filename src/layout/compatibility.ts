@@ -2,4 +2,4 @@
 
 /** SHA-256 over the rows of the layout, as eight words: pools whose hashes differ are not attached. */
 // deno-fmt-ignore
-export const COMPATIBILITY_HASH: readonly number[] = [-417117560, 760220501, 1810157336, -884815611, 536779435, -1477541803, 2128745106, 43227366];
+export const COMPATIBILITY_HASH: readonly number[] = [1534534114, -1188187975, 199720123, -747926594, -2130621270, 970543978, 1421671403, -1364209607];

@@ -39,6 +39,14 @@ export const PART_DESCRIPTORS = 1024;
 /** Shift that gives the part of a descriptor. */
 export const PART_SHIFT = 10;
 
+/**
+ * Where in its part a descriptor's word is: neighbours stand a line apart, as threads open and close neighbours at the same
+ * time.
+ */
+export function wordInPart(descriptor: number): number {
+  return ((descriptor & 63) << 4) | ((descriptor >>> 6) & 15);
+}
+
 /** A descriptor's word: closed. */
 export const DESCRIPTOR_CLOSED = 0;
 /** A descriptor's word: taken by a thread that is opening something. */
@@ -73,14 +81,14 @@ export const PROCESS: Structure = {
       "newest chunk of descriptions; none is given back while the process lives",
     ),
     row(PROCESS_LEDGER, "ledger", "ref", "guarded", "newest block of the ledger of open files"),
-    row(PROCESS_SERIAL, "serial", "u32", "atomic", "serial number of the next description"),
+    row(PROCESS_SERIAL, "serial", "u32", "guarded", "serial number of the next description"),
     row(PROCESS_MAPPINGS, "mappings", "ref", "guarded", "newest mapping of a file into the program's memory"),
     row(
       PROCESS_TABLE,
       "table",
       "ref",
       "atomic",
-      "parts of the descriptor table, 1024 words each: 0 closed, positive a description's ref (bit 30: close on exec), -2^31 reserved, other negative -1 - a descriptor of the host",
+      "parts of the descriptor table, 1024 words each, that of descriptor d at (d & 63) << 4 | d >> 6 & 15: 0 closed, positive a description's ref (bit 30: close on exec), -2^31 reserved, other negative -1 - a descriptor of the host",
       PROCESS_TABLE_PARTS,
     ),
   ],
