@@ -53,11 +53,11 @@ function renameSteps(context: Context, fromPath: string, toPath: string): number
     if (result !== 0) return result;
     const mayWrite = context.mayWrite();
     if (mayWrite !== 0) return mayWrite;
-    if (to.inodeWord === from.inodeWord) return 0;
     const isDirectory = (from.mode & S_IFMT) === S_IFDIR;
     const now = context.now();
     let renamed: number;
-    if (isDirectory && from.parentWord !== to.parentWord) {
+    if (to.inodeWord === from.inodeWord) renamed = confirmSame(context, from, to);
+    else if (isDirectory && from.parentWord !== to.parentWord) {
       renamed = lockExclusive(store.agent, SUPER_RENAME_LOCK);
       if (renamed !== 0) return renamed;
       renamed = isWithin(store, to.parentWord, from.inodeWord)
@@ -67,6 +67,27 @@ function renameSteps(context: Context, fromPath: string, toPath: string): number
     } else renamed = renameFound(context, from, to, now);
     if (renamed !== -ESTALE) return renamed;
   }
+}
+
+/**
+ * Two names of one file: there is nothing to do, if both are its names at one moment. Where another agent has made the same
+ * move since the first name was looked up, the second one leads to the file, and the first is gone.
+ */
+function confirmSame(context: Context, from: Walk, to: Walk): number {
+  const { store, directories } = context;
+  const guards = new GuardSet(store);
+  const locked = guards.lock([
+    { directoryWord: from.parentWord, generation: from.parentGeneration, hash: from.hash },
+    { directoryWord: to.parentWord, generation: to.parentGeneration, hash: to.hash },
+  ]);
+  if (locked !== 0) return locked;
+  const leads = (walk: Walk) => {
+    const entry = directories.find(walk.parentWord, walk);
+    return entry !== 0 && inodeWordOf(store.memory.i32, entry) === from.inodeWord;
+  };
+  const result = leads(from) && leads(to) ? 0 : -ESTALE;
+  guards.unlock();
+  return result;
 }
 
 /** A loop seen while the tree changed may not be one: only a parent that is still there makes it so. */

@@ -237,6 +237,16 @@ scheduled("a name that is renamed, against unlink", {
   threads: [{ calls: [["rename", "/f", "/g"]] }, { calls: [["unlink", "/f"], ["unlink", "/g"]] }],
 });
 
+scheduled("two equal renames: one moves the file, the other finds nothing", {
+  setUp: [["mkdir", "/d"], ["create", "/f"]],
+  threads: [{ calls: [["rename", "/f", "/d/f"]] }, { calls: [["rename", "/f", "/d/f"]] }],
+});
+
+scheduled("a rename between two names of one file changes nothing, also while one of them goes", {
+  setUp: [["create", "/f"], ["link", "/f", "/g"]],
+  threads: [{ calls: [["rename", "/f", "/g"]] }, { calls: [["unlink", "/f"]] }],
+});
+
 // -- Names that come ----------------------------------------------------------------------------------------------------
 
 for (const create of [["create", "/n"], ["mkdir", "/n"], ["symlink", "x", "/n"]] as Call[]) {
