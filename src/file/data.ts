@@ -59,6 +59,11 @@ export function read(
 /** For an inode that the caller knows to be open: its generation cannot change. */
 export const ANY_GENERATION = -1;
 
+/** Whether a locked inode is still of the generation at which the caller found it. */
+function isStill(context: Context, inode: number, generation: number): boolean {
+  return generation === ANY_GENERATION || context.isSame(inode, generation);
+}
+
 /**
  * Reads bytes of an inode of a generation, as {@linkcode read} does.
  *
@@ -78,7 +83,7 @@ export function readInode(
   const locked = lockShared(agent, inode + INODE_LOCK);
   if (locked !== 0) return locked;
   let count = -EBADF;
-  if (generation === ANY_GENERATION || context.isSame(inode, generation)) {
+  if (isStill(context, inode, generation)) {
     const left = store.memory.f64[(inode + INODE_SIZE) / 2]! - at;
     count = left <= 0 ? 0 : left < bytes ? left : bytes;
     if (count > 0) copyRange(store, inode, to, offset, count, at);
@@ -117,7 +122,7 @@ export function readPieces(
   const locked = lockShared(agent, inode + INODE_LOCK);
   if (locked !== 0) return locked;
   let total = -EBADF;
-  if (generation === ANY_GENERATION || context.isSame(inode, generation)) {
+  if (isStill(context, inode, generation)) {
     total = 0;
     const size = store.memory.f64[(inode + INODE_SIZE) / 2]!;
     for (let index = 0; index < pieces.count; index++) {
@@ -239,7 +244,7 @@ export function writeInode(
   const end = at + bytes;
   let result = 0;
   const addr = at <= size ? addressOfRange(store, inode, at, bytes) : 0;
-  if (generation !== ANY_GENERATION && !context.isSame(inode, generation)) result = -EBADF;
+  if (!isStill(context, inode, generation)) result = -EBADF;
   else if (addr !== 0) memory.copyIn(addr, from, offset, bytes);
   else if (end > MAXIMUM_FILE_BYTES) result = -EFBIG;
   else {
@@ -275,9 +280,7 @@ export function truncateInode(context: Context, inode: number, generation: numbe
   const now = context.now();
   const locked = lockExclusive(agent, inode + INODE_LOCK);
   if (locked !== 0) return locked;
-  const result = generation === ANY_GENERATION || context.isSame(inode, generation)
-    ? setSizeLocked(context.store, inode, length, now)
-    : -EBADF;
+  const result = isStill(context, inode, generation) ? setSizeLocked(context.store, inode, length, now) : -EBADF;
   releaseFile(context.store, inode);
   return result;
 }
@@ -331,7 +334,7 @@ export function allocateInode(
   const now = context.now();
   const locked = lockExclusive(agent, inode + INODE_LOCK);
   if (locked !== 0) return locked;
-  if (generation !== ANY_GENERATION && !context.isSame(inode, generation)) {
+  if (!isStill(context, inode, generation)) {
     releaseFile(store, inode);
     return -EBADF;
   }

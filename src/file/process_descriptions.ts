@@ -107,20 +107,22 @@ export class ProcessDescriptions {
     return 0;
   }
 
+  /** Whether the description of what the last search found stands for the same still; a lock is held. */
+  #isInUse(): boolean {
+    const { description, generation, inodeWord } = this.found;
+    const { i32 } = this.context.store.memory;
+    return i32[description + DESCRIPTION_GENERATION] === generation &&
+      i32[description + DESCRIPTION_INODE]! * GRANULE_WORDS === inodeWord;
+  }
+
   /**
    * Locks the position of what the last search found. Returns 0 or a negative errno: `-EBADF` if it has been
    * closed meanwhile.
    */
   lockPosition(): number {
-    const { agent, memory } = this.context.store;
-    const { description, generation, inodeWord } = this.found;
-    const locked = lockExclusive(agent, description + DESCRIPTION_LOCK);
+    const locked = lockExclusive(this.context.store.agent, this.found.description + DESCRIPTION_LOCK);
     if (locked !== 0) return locked;
-    const { i32 } = memory;
-    if (
-      i32[description + DESCRIPTION_GENERATION] === generation &&
-      i32[description + DESCRIPTION_INODE]! * GRANULE_WORDS === inodeWord
-    ) return 0;
+    if (this.#isInUse()) return 0;
     this.unlockPosition();
     return -EBADF;
   }
@@ -269,13 +271,11 @@ export class ProcessDescriptions {
   hold(): number {
     const locked = this.lock();
     if (locked !== 0) return locked;
-    const { description, generation, inodeWord } = this.found;
-    const { i32 } = this.context.store.memory;
-    const isSame = i32[description + DESCRIPTION_GENERATION] === generation &&
-      i32[description + DESCRIPTION_INODE]! * GRANULE_WORDS === inodeWord;
-    if (isSame) i32[description + row.DESCRIPTION_REFERENCES]!++;
+    const { description } = this.found;
+    const isInUse = this.#isInUse();
+    if (isInUse) this.context.store.memory.i32[description + row.DESCRIPTION_REFERENCES]!++;
     this.unlock();
-    return isSame ? description : -EBADF;
+    return isInUse ? description : -EBADF;
   }
 
   /** Finds what is held by its description. Returns 0 or `-EBADF`. */

@@ -37,7 +37,7 @@ export class ProcessDescriptors extends ProcessDescriptions implements Descripto
   /** Finds what a descriptor of the pool leads to, for {@linkcode ProcessDescriptions.found}. Returns 0 or `-EBADF`. */
   find(descriptor: number): number {
     const entry = this.entry(descriptor);
-    return entry <= 0 ? -EBADF : this.look((entry & ~row.DESCRIPTOR_CLOEXEC) * GRANULE_WORDS);
+    return entry <= 0 ? -EBADF : this.look(descriptionOf(entry));
   }
 
   /** Word of a descriptor's entry; 0 where its part of the table does not exist. */
@@ -52,7 +52,8 @@ export class ProcessDescriptors extends ProcessDescriptions implements Descripto
 
   /** Whether a descriptor of the pool is closed on exec. */
   closesOnExec(descriptor: number): boolean {
-    return this.entry(descriptor) > 0 && (this.entry(descriptor) & row.DESCRIPTOR_CLOEXEC) !== 0;
+    const entry = this.entry(descriptor);
+    return entry > 0 && (entry & row.DESCRIPTOR_CLOEXEC) !== 0;
   }
 
   /** Marks a descriptor of the pool as closed on exec, or takes the mark away. */
