@@ -364,31 +364,10 @@ export function eachBucket(
   stripe: number,
   visit: (bucketWord: number) => void,
 ): void {
-  const index = i32[directoryWord + DIR_INDEX]!;
-  if (index === 0) {
-    const bucket = i32[directoryWord + DIR_BUCKET]!;
-    if (bucket !== 0) visit(bucket * GRANULE_WORDS);
-    return;
-  }
-  const table = index * GRANULE_WORDS + INDEX_TABLE;
-  eachBucketOf(i32, table + stripe * 16, table + stripe * 16 + 16, visit);
-}
-
-function eachBucketOf(i32: Int32Array, from: number, to: number, visit: (bucketWord: number) => void): void {
-  for (let slot = from; slot < to;) {
-    const ref = i32[slot]!;
-    if (ref === 0) slot++;
-    else if ((ref & SLOT_IS_TABLE) !== 0) {
-      const table = (ref & ~SLOT_IS_TABLE) * GRANULE_WORDS;
-      eachBucketOf(i32, table, table + TABLE_SLOTS, visit);
-      slot++;
-    } else {
-      const bucket = ref * GRANULE_WORDS;
-      const span = TABLE_SLOTS >> i32[bucket + BUCKET_DEPTH]!;
-      visit(bucket);
-      slot += span;
-    }
-  }
+  eachBucketFrom(i32, directoryWord, stripe << STRIPE_SHIFT, (bucket) => {
+    visit(bucket);
+    return true;
+  });
 }
 
 /**
@@ -449,7 +428,7 @@ export function freeTables(store: Store, directoryWord: number): void {
   }
   const table = index * GRANULE_WORDS + INDEX_TABLE;
   const buckets: number[] = [];
-  eachBucketOf(i32, table, table + TABLE_SLOTS, (bucket) => buckets.push(bucket));
+  bucketsFrom(i32, table, TABLE_SLOTS, FIRST_SHIFT, 0, (bucket) => buckets.push(bucket) > 0);
   for (const bucket of buckets) freeBucket(store, bucket);
   freeSubtables(store, table);
   i32.fill(0, table, table + TABLE_SLOTS);
