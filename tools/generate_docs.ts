@@ -4,38 +4,22 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
+import { encodeTagged } from "../src/artifact/canonical.ts";
+import { sha256, toHex } from "../src/artifact/digest.ts";
 import type { Row, Structure } from "../src/layout/rows.ts";
 import { STRUCTURES } from "../src/layout/structures.ts";
 import { FORMAT_VERSION } from "../src/layout/superblock.ts";
 
-/** The bytes that the hash is taken over: each text preceded by its length, so that no two layouts encode alike. */
-function encode(structures: readonly Structure[]): Uint8Array {
-  const parts: Uint8Array[] = [];
-  const add = (value: string | number) => {
-    const bytes = new TextEncoder().encode(String(value));
-    const length = new Uint8Array(4);
-    new DataView(length.buffer).setUint32(0, bytes.length, true);
-    parts.push(length, bytes);
-  };
-  add("extmemfs-layout");
-  add(FORMAT_VERSION);
-  add(structures.length);
-  for (const structure of structures) {
-    add(structure.name);
-    add(structure.bytes);
-    add(structure.rows.length);
-    for (const row of structure.rows) {
-      for (const value of [row.name, row.word, row.words, row.type, row.access]) add(value);
-    }
-  }
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+/** The bytes that the hash is taken over: docs/artifact.md describes the encoding. */
+export function encodeLayout(structures: readonly Structure[]): Uint8Array {
+  return encodeTagged("extmemfs.pool-layout", 1, [
+    FORMAT_VERSION,
+    structures.map(({ name, bytes, rows }) => [
+      name,
+      bytes,
+      rows.map((row) => [row.name, row.word, row.words, row.type, row.access]),
+    ]),
+  ]);
 }
 
 function assertSound(structure: Structure): void {
@@ -77,30 +61,35 @@ function formatDocument(hash: string): string {
   return lines.join("\n");
 }
 
-for (const structure of STRUCTURES) assertSound(structure);
-const digest = createHash("sha256").update(encode(STRUCTURES)).digest();
-const words = Array.from({ length: 8 }, (_, index) => digest.readInt32BE(index * 4));
-const outputs: [string, string][] = [
-  [
-    "../src/layout/compatibility.ts",
+async function main(): Promise<number> {
+  for (const structure of STRUCTURES) assertSound(structure);
+  const digest = sha256(encodeLayout(STRUCTURES));
+  const view = new DataView(digest.buffer);
+  const words = Array.from({ length: 8 }, (_, index) => view.getInt32(index * 4));
+  const outputs: [string, string][] = [
     [
-      "// Generated from the rows of src/layout by tools/generate_docs.ts (`deno task build`). Do not edit.",
-      "",
-      "/** SHA-256 over the rows of the layout, as eight words: pools whose hashes differ are not attached. */",
-      "// deno-fmt-ignore",
-      `export const COMPATIBILITY_HASH: readonly number[] = [${words.join(", ")}];`,
-      "",
-    ].join("\n"),
-  ],
-  ["../docs/format.md", formatDocument(digest.toString("hex"))],
-];
-let stale = false;
-for (const [path, text] of outputs) {
-  const url = new URL(path, import.meta.url);
-  if (!Deno.args.includes("--check")) await Deno.writeTextFile(url, text);
-  else if (await Deno.readTextFile(url).catch(() => "") !== text) {
-    console.error(`${path.slice(3)} does not match src/layout: run \`deno task build\``);
-    stale = true;
+      "../src/layout/compatibility.ts",
+      [
+        "// Generated from the rows of src/layout by tools/generate_docs.ts (`deno task build`). Do not edit.",
+        "",
+        "/** SHA-256 over the rows of the layout, as eight words: pools whose hashes differ are not attached. */",
+        "// deno-fmt-ignore",
+        `export const COMPATIBILITY_HASH: readonly number[] = [${words.join(", ")}];`,
+        "",
+      ].join("\n"),
+    ],
+    ["../docs/format.md", formatDocument(toHex(digest))],
+  ];
+  let stale = false;
+  for (const [path, text] of outputs) {
+    const url = new URL(path, import.meta.url);
+    if (!Deno.args.includes("--check")) await Deno.writeTextFile(url, text);
+    else if (await Deno.readTextFile(url).catch(() => "") !== text) {
+      console.error(`${path.slice(3)} does not match src/layout: run \`deno task build\``);
+      stale = true;
+    }
   }
+  return stale ? 1 : 0;
 }
-if (stale) Deno.exit(1);
+
+if (import.meta.main) Deno.exit(await main());

@@ -18,7 +18,7 @@
 /* Second magic word of the superblock. */
 #define EXTMEMFS_MAGIC_1 0x53466d65u
 /* SHA-256 over the rows, as the superblock has it: an initializer of uint32_t[8]. */
-#define EXTMEMFS_COMPATIBILITY_HASH {0x5b7721e2u, 0xb92db0b9u, 0x0be77cbbu, 0xd36b8bbeu, 0x81014caau, 0x39d9536au, 0x54bcfbebu, 0xaeafd039u}
+#define EXTMEMFS_COMPATIBILITY_HASH {0xd6b78d7au, 0x203489aeu, 0xcc2bec0fu, 0x371bf349u, 0xbf726c23u, 0x73f9ff32u, 0xffb6fb15u, 0x1a3242e5u}
 /* Bytes of a page of WebAssembly: the unit in which a pool grows. */
 #define EXTMEMFS_PAGE_BYTES 65536
 /* Bytes of a granule: a ref times this is an address. */

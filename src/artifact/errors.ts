@@ -21,6 +21,7 @@ export type ArtifactErrorCode =
 
 /** What all errors of artifacts have in common. */
 export class ArtifactError extends Error {
+  override readonly name: string = "ArtifactError";
   /** What kind of failure this is. */
   readonly code: ArtifactErrorCode;
 
@@ -28,12 +29,12 @@ export class ArtifactError extends Error {
   constructor(code: ArtifactErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
-    this.name = new.target.name;
   }
 }
 
 /** A configuration that makes no sense; `setting` names the part of it, such as `tunables.trapMode`. */
 export class ConfigError extends ArtifactError {
+  override readonly name: string = "ConfigError";
   /** The part of the configuration that is wrong, as a path. */
   readonly setting: string;
 
@@ -46,6 +47,7 @@ export class ConfigError extends ArtifactError {
 
 /** A module uses features that the target lacks and that cannot be lowered. */
 export class UnsupportedFeatureError extends ArtifactError {
+  override readonly name: string = "UnsupportedFeatureError";
   /** The names of the features. */
   readonly features: readonly string[];
 
@@ -58,6 +60,7 @@ export class UnsupportedFeatureError extends ArtifactError {
 
 /** A compiler that cannot be had on this host. */
 export class CompilerUnavailableError extends ArtifactError {
+  override readonly name: string = "CompilerUnavailableError";
   /** The name of the compiler. */
   readonly compiler: string;
 
@@ -70,6 +73,7 @@ export class CompilerUnavailableError extends ArtifactError {
 
 /** A compiler refused a module, or failed. */
 export class CompileError extends ArtifactError {
+  override readonly name: string = "CompileError";
   /** Makes an error of a compilation. */
   constructor(message: string, options?: ErrorOptions) {
     super("ERR_ARTIFACT_COMPILE", message, options);
@@ -78,6 +82,7 @@ export class CompileError extends ArtifactError {
 
 /** Bytes that are no WebAssembly; `offset` is where reading them failed. */
 export class MalformedWasmError extends ArtifactError {
+  override readonly name: string = "MalformedWasmError";
   /** The offset in bytes. */
   readonly offset: number;
 
@@ -107,6 +112,7 @@ export type IncompatibilityKind =
 
 /** An artifact that an engine does not load. */
 export class IncompatibleArtifactError extends ArtifactError {
+  override readonly name: string = "IncompatibleArtifactError";
   /** Which check failed. */
   readonly kind: IncompatibilityKind;
   /** The setting, flag, tunable or feature it is about, or the kind where there is just one of it. */
@@ -128,6 +134,7 @@ export class IncompatibleArtifactError extends ArtifactError {
 
 /** An artifact whose bytes are not those that were sealed, or that is not what it was asked for as. */
 export class AlteredArtifactError extends ArtifactError {
+  override readonly name: string = "AlteredArtifactError";
   /** Makes an error about an artifact's integrity. */
   constructor(message: string) {
     super("ERR_ARTIFACT_ALTERED", message);
@@ -136,6 +143,7 @@ export class AlteredArtifactError extends ArtifactError {
 
 /** A key that is missing, too short, or another than the one that sealed the artifact. */
 export class ArtifactKeyError extends ArtifactError {
+  override readonly name: string = "ArtifactKeyError";
   /** Makes an error about a key. */
   constructor(message: string) {
     super("ERR_ARTIFACT_KEY", message);
@@ -144,6 +152,7 @@ export class ArtifactKeyError extends ArtifactError {
 
 /** Native code that was to be loaded without saying so. */
 export class UnsafeArtifactError extends ArtifactError {
+  override readonly name: string = "UnsafeArtifactError";
   /** Makes an error about foreign code. */
   constructor(message: string) {
     super("ERR_ARTIFACT_UNSAFE", message);
@@ -152,6 +161,7 @@ export class UnsafeArtifactError extends ArtifactError {
 
 /** Bytes that are no canonical encoding, or a value that has none. */
 export class EncodingError extends ArtifactError {
+  override readonly name: string = "EncodingError";
   /** Makes an error of the encoder or decoder. */
   constructor(message: string) {
     super("ERR_ARTIFACT_ENCODING", message);
@@ -160,6 +170,7 @@ export class EncodingError extends ArtifactError {
 
 /** A store that cannot be used as it was asked to, or is not reached. */
 export class ArtifactStoreError extends ArtifactError {
+  override readonly name: string = "ArtifactStoreError";
   /** Makes an error of a store. */
   constructor(message: string, options?: ErrorOptions) {
     super("ERR_ARTIFACT_STORE", message, options);

@@ -189,21 +189,26 @@ function assertValue(path: string, row: SettingRow, value: unknown): void {
       return;
     case "names":
       if (
-        !Array.isArray(value) || !value.every((name) => typeof name === "string" && /^[a-z0-9][a-z0-9-]*$/.test(name))
+        !Array.isArray(value) ||
+        !Array.from(value).every((name) => typeof name === "string" && /^[a-z0-9][a-z0-9-]*$/.test(name))
       ) {
         throw new ConfigError(path, `must be a list of names such as "strip-debug", not ${describeValue(value)}`);
       }
   }
 }
 
-/** A value as error messages show it. */
+/** A value as error messages show it: one line, whatever it is. */
 export function describeValue(value: unknown): string {
+  if (!Array.isArray(value)) return describeOne(value);
+  const shown = value.slice(0, 5).map((item) => Array.isArray(item) ? "a list" : describeOne(item));
+  return `[${shown.join(", ")}${value.length > 5 ? ", …" : ""}]`;
+}
+
+function describeOne(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
   if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "function") return `a function`;
+  if (typeof value === "function") return "a function";
   if (typeof value !== "object" || value === null) return String(value);
-  if (Array.isArray(value)) {
-    return `[${value.slice(0, 5).map(describeValue).join(", ")}${value.length > 5 ? ", …" : ""}]`;
-  }
-  return `an object (${value.constructor?.name ?? "no prototype"})`;
+  const name: unknown = value.constructor?.name;
+  return typeof name === "string" ? `an object (${name})` : "an object";
 }

@@ -2,4 +2,4 @@
 
 /** SHA-256 over the rows of the layout, as eight words: pools whose hashes differ are not attached. */
 // deno-fmt-ignore
-export const COMPATIBILITY_HASH: readonly number[] = [1534534114, -1188187975, 199720123, -747926594, -2130621270, 970543978, 1421671403, -1364209607];
+export const COMPATIBILITY_HASH: readonly number[] = [-692613766, 540314030, -869536753, 924578633, -1083020253, 1945763634, -4785387, 439501541];
