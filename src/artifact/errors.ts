@@ -21,6 +21,7 @@ export type ArtifactErrorCode =
 
 /** What all errors of artifacts have in common. */
 export class ArtifactError extends Error {
+  /** Name of the class. */
   override readonly name: string = "ArtifactError";
   /** What kind of failure this is. */
   readonly code: ArtifactErrorCode;
@@ -34,6 +35,7 @@ export class ArtifactError extends Error {
 
 /** A configuration that makes no sense; `setting` names the part of it, such as `tunables.trapMode`. */
 export class ConfigError extends ArtifactError {
+  /** Name of the class. */
   override readonly name: string = "ConfigError";
   /** The part of the configuration that is wrong, as a path. */
   readonly setting: string;
@@ -47,6 +49,7 @@ export class ConfigError extends ArtifactError {
 
 /** A module uses features that the target lacks and that cannot be lowered. */
 export class UnsupportedFeatureError extends ArtifactError {
+  /** Name of the class. */
   override readonly name: string = "UnsupportedFeatureError";
   /** The names of the features. */
   readonly features: readonly string[];
@@ -60,6 +63,7 @@ export class UnsupportedFeatureError extends ArtifactError {
 
 /** A compiler that cannot be had on this host. */
 export class CompilerUnavailableError extends ArtifactError {
+  /** Name of the class. */
   override readonly name: string = "CompilerUnavailableError";
   /** The name of the compiler. */
   readonly compiler: string;
@@ -73,6 +77,7 @@ export class CompilerUnavailableError extends ArtifactError {
 
 /** A compiler refused a module, or failed. */
 export class CompileError extends ArtifactError {
+  /** Name of the class. */
   override readonly name: string = "CompileError";
   /** Makes an error of a compilation. */
   constructor(message: string, options?: ErrorOptions) {
@@ -82,6 +87,7 @@ export class CompileError extends ArtifactError {
 
 /** Bytes that are no WebAssembly; `offset` is where reading them failed. */
 export class MalformedWasmError extends ArtifactError {
+  /** Name of the class. */
   override readonly name: string = "MalformedWasmError";
   /** The offset in bytes. */
   readonly offset: number;
@@ -112,6 +118,7 @@ export type IncompatibilityKind =
 
 /** An artifact that an engine does not load. */
 export class IncompatibleArtifactError extends ArtifactError {
+  /** Name of the class. */
   override readonly name: string = "IncompatibleArtifactError";
   /** Which check failed. */
   readonly kind: IncompatibilityKind;
@@ -134,6 +141,7 @@ export class IncompatibleArtifactError extends ArtifactError {
 
 /** An artifact whose bytes are not those that were sealed, or that is not what it was asked for as. */
 export class AlteredArtifactError extends ArtifactError {
+  /** Name of the class. */
   override readonly name: string = "AlteredArtifactError";
   /** Makes an error about an artifact's integrity. */
   constructor(message: string) {
@@ -143,6 +151,7 @@ export class AlteredArtifactError extends ArtifactError {
 
 /** A key that is missing, too short, or another than the one that sealed the artifact. */
 export class ArtifactKeyError extends ArtifactError {
+  /** Name of the class. */
   override readonly name: string = "ArtifactKeyError";
   /** Makes an error about a key. */
   constructor(message: string) {
@@ -152,6 +161,7 @@ export class ArtifactKeyError extends ArtifactError {
 
 /** Native code that was to be loaded without saying so. */
 export class UnsafeArtifactError extends ArtifactError {
+  /** Name of the class. */
   override readonly name: string = "UnsafeArtifactError";
   /** Makes an error about foreign code. */
   constructor(message: string) {
@@ -161,6 +171,7 @@ export class UnsafeArtifactError extends ArtifactError {
 
 /** Bytes that are no canonical encoding, or a value that has none. */
 export class EncodingError extends ArtifactError {
+  /** Name of the class. */
   override readonly name: string = "EncodingError";
   /** Makes an error of the encoder or decoder. */
   constructor(message: string) {
@@ -170,6 +181,7 @@ export class EncodingError extends ArtifactError {
 
 /** A store that cannot be used as it was asked to, or is not reached. */
 export class ArtifactStoreError extends ArtifactError {
+  /** Name of the class. */
   override readonly name: string = "ArtifactStoreError";
   /** Makes an error of a store. */
   constructor(message: string, options?: ErrorOptions) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { EBADF, ENOENT } from "../layout/errno.ts";
+import { EAGAIN, EBADF, ENOENT } from "../layout/errno.ts";
 import { STRIPE_COUNT_PER_INDEX, STRIPE_MTIME, STRIPE_SUBDIRS, STRIPE_WORDS } from "../layout/directory.ts";
 import {
   DIR_INDEX,
@@ -158,6 +158,17 @@ export interface MetadataChange {
   readonly atimeMs?: number;
   /** Modification time in ms. */
   readonly mtimeMs?: number;
+  /** The version that the inode must still have, by {@linkcode descriptorVersion}: otherwise nothing changes, `-EAGAIN`. */
+  readonly ifVersion?: number;
+}
+
+/**
+ * The version of a descriptor's inode, which every change of the inode, its data included, moves on; while a change is
+ * under way it is one that no other moment has. `-EBADF` for what is no descriptor.
+ */
+export function descriptorVersion(context: Context, descriptor: number): number {
+  const file = context.descriptors.get(descriptor);
+  return file === undefined ? -EBADF : context.store.wasm.load(file.inodeWord + INODE_VERSION) >>> 0;
 }
 
 /** Changes the metadata of a path. Returns 0 or a negative errno. */
@@ -213,6 +224,9 @@ function changeInode(context: Context, inodeWord: number, generation: number, ch
   let result = 0;
   if (!context.isSame(inodeWord, generation)) result = -ESTALE;
   else if (changes.mtimeMs !== undefined && hasStripes(store, inodeWord) !== striped) result = -ESTALE;
+  else if (
+    changes.ifVersion !== undefined && store.wasm.load(inodeWord + INODE_VERSION) >>> 0 !== changes.ifVersion
+  ) result = -EAGAIN;
   else {
     const { i32, f64 } = store.memory;
     if (striped) clearStripeTimes(store, inodeWord);

@@ -1,0 +1,120 @@
+/**
+ * What checks of places for artifacts are made of: what they get, and what they ask with. Imports only types, and no
+ * host's API.
+ *
+ * @module
+ */
+import type { ArtifactBackend, BackendLock } from "../../src/artifact/store/backend.ts";
+
+/** What differs between backends. */
+export interface BackendTraits {
+  /** Whether there are locks; a check asserts that this is so. Default true. */
+  readonly lock?: boolean;
+  /** By how much what `list()` tells of the last use may lag behind a `touch()`, in milliseconds. Default 0. */
+  readonly touchIntervalMs?: number;
+  /** Whether `touch()` takes the time it is given, or the medium has a clock of its own. Default true. */
+  readonly touchTakesTime?: boolean;
+  /** By how much the medium's clock may differ from this host's, in milliseconds. Default 5000. */
+  readonly clockSkewMs?: number;
+  /** Whether `list()` works here. Where it does not, it must reject with an error of a store. Default true. */
+  readonly list?: boolean;
+  /** The size of the largest value that is written, in bytes. Default 5,000,000. */
+  readonly largestBytes?: number;
+}
+
+/** What a check works with. */
+export interface CheckSetting {
+  /** The backend. */
+  readonly backend: ArtifactBackend;
+  /** A second connection to the same place, or the same where there is no such thing. */
+  readonly other: ArtifactBackend;
+  /** What differs between backends. */
+  readonly traits: Required<BackendTraits>;
+  /** Random numbers of a seed. */
+  readonly random: CheckRandom;
+}
+
+/** A check: rejects where the backend does something else. */
+export interface BackendCheck {
+  /** What it asserts, in words. */
+  readonly name: string;
+  /** Runs it. */
+  run(setting: CheckSetting): Promise<void>;
+}
+
+/** Random numbers that a seed determines (mulberry32). */
+export class CheckRandom {
+  #state: number;
+
+  /** Begins a sequence. */
+  constructor(seed: number) {
+    this.#state = seed | 0;
+  }
+
+  /** An integer from 0 to below a bound. */
+  below(bound: number): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor(((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32 * bound);
+  }
+
+  /** So many bytes. */
+  bytes(count: number): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(count);
+    for (let at = 0; at < count; at++) bytes[at] = this.below(256);
+    return bytes;
+  }
+
+  /** A key as a store makes it: 32 bytes in base64url. */
+  key(): string {
+    return btoa(String.fromCharCode(...this.bytes(32))).replace(/=$/, "").replaceAll("+", "-").replaceAll("/", "_");
+  }
+}
+
+/** Fails where something does not hold. */
+export function expect(holds: boolean, message: string): asserts holds {
+  if (!holds) throw new Error(message);
+}
+
+/** Waits, in milliseconds. */
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** What a call rejects with; fails where it does not, or throws instead. */
+export async function reasonOf(what: string, call: () => Promise<unknown>): Promise<unknown> {
+  let promise: Promise<unknown>;
+  try {
+    promise = call();
+  } catch (error) {
+    throw new Error(`${what} throws instead of rejecting: ${error}`, { cause: error });
+  }
+  let outcome: unknown;
+  try {
+    outcome = await promise;
+  } catch (reason) {
+    return reason;
+  }
+  throw new Error(`${what} should reject, and gave ${String(outcome)}`);
+}
+
+/** Traits with their defaults. */
+export function traitsOf(traits: BackendTraits = {}): Required<BackendTraits> {
+  return {
+    lock: true,
+    touchIntervalMs: 0,
+    touchTakesTime: true,
+    clockSkewMs: 5000,
+    list: true,
+    largestBytes: 5_000_000,
+    ...traits,
+  };
+}
+
+/** Takes a lock that must be to be had. */
+export async function mustLock(backend: ArtifactBackend, key: string, timeoutMs: number): Promise<BackendLock> {
+  const lock = await backend.lock!(key, { timeoutMs });
+  expect(lock !== undefined, `a lock that is free, or comes free, was not to be had in ${timeoutMs} ms`);
+  return lock;
+}
