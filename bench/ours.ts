@@ -91,3 +91,37 @@ export function createMutex(pool: OurPool): OurLock {
 export function createReadLock(pool: OurPool): { lockRead(): void; unlockRead(): void } {
   return loaded.RwLock.create(pool);
 }
+
+/** The module of artifacts, loaded only by the rows that measure it. */
+export function loadArtifacts(): Promise<typeof import("../artifact.ts")> {
+  return import("../artifact.ts");
+}
+
+/** An artifact, and where it belongs. */
+export interface KeyedArtifact {
+  readonly key: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Makes artifacts with the same payload and other bytes: the header of each has another digest of further inputs.
+ *
+ * @param artifact An artifact that was sealed without a key.
+ * @returns A function that makes the variant of a number.
+ */
+export async function artifactVariants(artifact: Uint8Array): Promise<(index: number) => KeyedArtifact> {
+  const [{ decodeContainer, encodeContainer }, { applySeal }, { digestExtra, keyOfHeader }] = await Promise.all([
+    import("../src/artifact/container.ts"),
+    import("../src/artifact/seal.ts"),
+    import("../src/artifact/store/key.ts"),
+  ]);
+  const { header, payloadAt } = decodeContainer(artifact);
+  // encodeContainer() takes a whole module, and leaves out the 8 bytes before its first section.
+  const payload = artifact.subarray(payloadAt - 8);
+  return (index) => {
+    const changed = { ...header, extra: digestExtra([`variant ${index}`]) };
+    const { bytes, sealAt } = encodeContainer(changed, payload, undefined);
+    applySeal(bytes, sealAt, undefined);
+    return { key: keyOfHeader(changed), bytes };
+  };
+}

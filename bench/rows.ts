@@ -5,6 +5,7 @@
  */
 import type { Experiment } from "./row.ts";
 import { experiments as allocator } from "./rows/allocator.ts";
+import { experiments as artifacts } from "./rows/artifacts.ts";
 import { experiments as bulk } from "./rows/bulk.ts";
 import { experiments as data } from "./rows/data.ts";
 import { experiments as directories } from "./rows/directories.ts";
@@ -25,4 +26,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...bulk,
   ...scaling,
   ...footprint,
+  ...artifacts,
 ];

@@ -6,6 +6,9 @@ Deno.test("findViolations() accepts imports that point downwards, into the same 
     findViolations([
       { path: "mod.ts", imports: ["src/api/file_system.ts"] },
       { path: "src/api/file_system.ts", imports: ["src/file/a.ts", "src/api/b.ts", "src/layout/c.ts", "node:fs"] },
+      { path: "src/artifact/a.ts", imports: ["npm:/binaryen@1.0.0", "npm:/@noble/hashes@2.0.0/sha2.js", "npm:redis"] },
+      { path: "cli.ts", imports: ["src/cli/main.ts"] },
+      { path: "src/cli/main.ts", imports: ["artifact.ts", "npm:/commander@1.0.0"] },
     ]),
     [],
   );
@@ -18,6 +21,8 @@ Deno.test("findViolations() names imports that point upwards, sideways, outside,
       { path: "src/image/snapshot.ts", imports: ["src/artifact/store.ts"] },
       { path: "src/file/open.ts", imports: ["npm:lodash", "tests/support/assert.ts"] },
       { path: "src/adapters/emscripten.ts", imports: ["src/api/file_system.ts", "src/file/open.ts"] },
+      { path: "src/store/pool.ts", imports: ["npm:/@noble/hashes@2.0.0/sha2.js"] },
+      { path: "src/artifact/a.ts", imports: ["npm:/binaryen-fork@1.0.0", "src/cli/main.ts"] },
       { path: "src/lost.ts", imports: [] },
     ]),
     [
@@ -26,6 +31,9 @@ Deno.test("findViolations() names imports that point upwards, sideways, outside,
       "src/file/open.ts: imports npm:lodash, which is not part of the library",
       "src/file/open.ts: imports tests/support/assert.ts, which is not part of the library",
       "src/adapters/emscripten.ts: imports src/api/file_system.ts: adapters stand on src/file, never on a surface",
+      "src/store/pool.ts: imports npm:/@noble/hashes@2.0.0/sha2.js, which is not part of the library",
+      "src/artifact/a.ts: imports npm:/binaryen-fork@1.0.0, which is not part of the library",
+      "src/artifact/a.ts: imports src/cli/main.ts, which lies above it",
       "src/lost.ts: lies in no known room of src/ (tools/check_layers.ts lists them)",
     ],
   );

@@ -26,7 +26,7 @@ const STEPS: readonly Step[] = [
     ],
   },
   { name: "types", commands: [["check", "--frozen", "."]] },
-  { name: "documentation", commands: [["doc", "--lint", "mod.ts", "emscripten.ts"]] },
+  { name: "documentation", commands: [["doc", "--lint", "mod.ts", "emscripten.ts", "artifact.ts", "cli.ts"]] },
   { name: "publish (dry run)", commands: [["publish", "--dry-run", "--allow-dirty"]] },
   { name: "tests and examples", commands: [["task", "test"]] },
 ];

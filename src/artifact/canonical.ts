@@ -102,16 +102,20 @@ class Writer {
 
   #map(map: CanonicalMap, depth: number): void {
     const keys = Object.keys(map);
-    const encoded = keys.map((key) => [encodeCanonical(key), map[key]!] as const);
-    encoded.sort(([a], [b]) => compareBytes(a, b));
     this.#head(MAP, keys.length);
-    for (const [key, value] of encoded) {
-      this.#append(key);
-      this.value(value, depth + 1);
+    for (const key of sortKeys(keys)) {
+      this.#text(key);
+      this.value(map[key]!, depth + 1);
     }
   }
 
   #text(text: string): void {
+    if (text.length < 64 && isAscii(text)) {
+      this.#head(TEXT, text.length);
+      this.#reserve(text.length);
+      for (let index = 0; index < text.length; index++) this.#bytes[this.#length++] = text.charCodeAt(index);
+      return;
+    }
     if (!text.isWellFormed()) throw new EncodingError(`text with a lone surrogate has no canonical encoding`);
     this.#string(TEXT, utf8.encode(text));
   }
@@ -160,6 +164,18 @@ class Writer {
     this.#bytes = larger;
     this.#view = new DataView(larger.buffer);
   }
+}
+
+function isAscii(text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) >= 0x80) return false;
+  return true;
+}
+
+/** Keys in the order of their encodings: the shorter first, then by bytes. */
+function sortKeys(keys: string[]): string[] {
+  if (keys.every(isAscii)) return keys.sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
+  const encoded = keys.map((key) => [encodeCanonical(key), key] as const);
+  return encoded.sort(([a], [b]) => compareBytes(a, b)).map(([, key]) => key);
 }
 
 /**

@@ -150,13 +150,14 @@ export class BinaryenInstance {
   /**
    * Binaryen's flags for features.
    *
-   * @param used features of the module: typed function references bring Binaryen's flag for objects with them, which would
-   * let the optimizer make use of both; so they count only where the module uses them.
+   * @param used features of the module. Objects, and typed function references, whose flag is theirs, count only where the
+   * module uses them: with that flag Binaryen writes a null of any reference by their types, and so would make a module
+   * that needs nothing of the kind load only where they are.
    */
   flags(features: readonly FeatureName[], used: readonly FeatureName[]): number {
     let flags = 0;
     for (const name of features) {
-      if (name === "typed-function-references" && !used.includes(name)) continue;
+      if ((name === "gc" || name === "typed-function-references") && !used.includes(name)) continue;
       for (const flag of FLAGS[name]) flags |= this.#binaryen.Features[flag];
     }
     return flags;

@@ -482,3 +482,10 @@ Deno.test("BINARYEN.compile() of SQLite gives a module that sql.js runs", async 
   assertEquals(result.values, [[1683, "row 99", 34]]);
   database.close();
 });
+
+Deno.test("BINARYEN writes nulls of references as the module has them, on targets with objects, too", async () => {
+  const bytes = await assemble(`(module (func (export "none") (result externref) (ref.null extern)))`);
+  assertEquals(scanModule(bytes).features, ["reference-types"]);
+  const compiled = await BINARYEN.compile(bytes, configOf({ settings: PLAIN }));
+  assertEquals(compiled.features, ["reference-types"]);
+});
