@@ -87,18 +87,18 @@ export {
   type S3Place,
   type S3RequestOptions,
 } from "./src/artifact/store/s3_backend.ts";
-export {
-  ArtifactStore,
-  type ArtifactStoreOptions,
-  type InspectedEntry,
-  type PruneOptions,
-  type PruneResult,
-  type StoreCompileOptions,
-  type StoreCounters,
-  type StoreGetOptions,
-  type StoreLimits,
-  type WasmSource,
-} from "./src/artifact/store/store.ts";
+export { ArtifactStore } from "./src/artifact/store/store.ts";
+export type {
+  ArtifactStoreOptions,
+  InspectedEntry,
+  PruneOptions,
+  PruneResult,
+  StoreCompileOptions,
+  StoreCounters,
+  StoreGetOptions,
+  StoreLimits,
+  WasmSource,
+} from "./src/artifact/store/store_types.ts";
 export type {
   CompileProgress,
   EngineConfig,

@@ -23,12 +23,11 @@ import { DIGEST_BYTES } from "./digest.ts";
 import { IncompatibleArtifactError } from "./errors.ts";
 import { SEAL_BYTES, SEAL_HMAC, SEAL_SHA256, type SealKey } from "./seal.ts";
 import { describeValue } from "./settings.ts";
+import { PREAMBLE_BYTES } from "./wasm/sections.ts";
 
 /** The version of the container's format. */
 export const FORMAT_VERSION = 1;
 
-/** The bytes before the first section of a WebAssembly binary. */
-const PREAMBLE_BYTES = 8;
 /** The name of the section with the header. */
 const HEADER_SECTION = "extmemfs.artifact";
 /** The name of the section with native code. */

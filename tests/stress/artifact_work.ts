@@ -6,7 +6,8 @@
  */
 import type { FileSystem } from "../../mod.ts";
 import type { Engine } from "../../src/artifact/engine.ts";
-import type { ArtifactStore, StoreCounters } from "../../src/artifact/store/store.ts";
+import type { ArtifactStore } from "../../src/artifact/store/store.ts";
+import type { StoreCounters } from "../../src/artifact/store/store_types.ts";
 import { engineOf, moduleOf, type Variant, VARIANTS, wrongWith } from "../unit/artifact/store/modules.ts";
 import type { Random } from "../support/stress.ts";
 

@@ -4,7 +4,8 @@
  * @module
  */
 import { FileSystem } from "../../mod.ts";
-import { ArtifactStore, type ArtifactStoreOptions } from "../../src/artifact/store/store.ts";
+import { ArtifactStore } from "../../src/artifact/store/store.ts";
+import type { ArtifactStoreOptions } from "../../src/artifact/store/store_types.ts";
 import { passGate, Random, type StressJob, type StressReply } from "../support/stress.ts";
 import { engineOf, moduleOf, VARIANTS } from "../unit/artifact/store/modules.ts";
 import { allPairs, Customer, damageInPool } from "./artifact_work.ts";

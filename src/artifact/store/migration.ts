@@ -8,6 +8,7 @@ import { equalDigests } from "../digest.ts";
 import { AlteredArtifactError } from "../errors.ts";
 import { applySeal, type SealKey } from "../seal.ts";
 import type { KeyInputs } from "./key.ts";
+import { PREAMBLE_BYTES } from "../wasm/sections.ts";
 
 /**
  * Makes the artifact that belongs under other inputs out of one that has been verified and was found to fit.
@@ -37,5 +38,3 @@ function withPreamble(bytes: Uint8Array, payloadAt: number): Uint8Array {
   module.set(bytes.subarray(payloadAt), PREAMBLE_BYTES);
   return module;
 }
-
-const PREAMBLE_BYTES = 8;

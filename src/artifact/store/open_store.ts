@@ -6,7 +6,8 @@
  */
 import { ArtifactStoreError } from "../errors.ts";
 import type { ArtifactBackend } from "./backend.ts";
-import { ArtifactStore, type ArtifactStoreOptions } from "./store.ts";
+import { ArtifactStore } from "./store.ts";
+import type { ArtifactStoreOptions } from "./store_types.ts";
 
 /** Options of {@linkcode openStore}. */
 export interface OpenStoreOptions extends ArtifactStoreOptions {}

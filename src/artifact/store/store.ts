@@ -43,18 +43,6 @@ import type {
   WasmSource,
 } from "./store_types.ts";
 
-export type {
-  ArtifactStoreOptions,
-  InspectedEntry,
-  PruneOptions,
-  PruneResult,
-  StoreCompileOptions,
-  StoreCounters,
-  StoreGetOptions,
-  StoreLimits,
-  WasmSource,
-} from "./store_types.ts";
-
 /** A compilation of this agent that others of it wait for. */
 interface Flight {
   readonly result: Promise<Loaded>;

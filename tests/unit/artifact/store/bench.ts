@@ -1,6 +1,7 @@
 /** What tests of stores share: a store over a pool of its own, and what must hold of both at the end. */
 import { FileSystem } from "../../../../mod.ts";
-import { ArtifactStore, type ArtifactStoreOptions } from "../../../../src/artifact/store/store.ts";
+import { ArtifactStore } from "../../../../src/artifact/store/store.ts";
+import type { ArtifactStoreOptions } from "../../../../src/artifact/store/store_types.ts";
 import { assert, assertEquals } from "../../../support/assert.ts";
 import { assertSound } from "../../api/support.ts";
 import { type Variant, VARIANTS, wrongWith } from "./modules.ts";
