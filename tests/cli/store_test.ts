@@ -24,7 +24,7 @@ async function fill(folder: string, count: number, key?: Uint8Array): Promise<En
     const name = store.key(wasm, engine);
     const path = findFile(folder, (file) => !entries.some((entry) => entry.path === file));
     const usedAt = new Date(Date.now() - index * HOUR_MS - 60_000);
-    Deno.utimeSync(path, usedAt, Deno.statSync(path).mtime!);
+    Deno.utimeSync(path, usedAt, usedAt);
     entries.push({ key: name, path, bytes: length });
   }
   return entries;

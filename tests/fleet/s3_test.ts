@@ -62,7 +62,7 @@ backendConformance("S3Backend", async () => {
   const open = () => connect(prefix, { touchIntervalMs: 0 });
   const backend = await open();
   return { backend, another: open, close: () => backend.close() };
-}, { lock: false, touchTakesTime: false });
+}, { lock: false, touchTakesTime: false, replacesAtOnce: false });
 
 Deno.test("S3Backend.list() gives each of many entries once, and nothing else that is in the bucket", () =>
   withS3(async (backend, prefix) => {

@@ -18,6 +18,8 @@ export interface BackendTraits {
   readonly clockSkewMs?: number;
   /** Whether `list()` works here. Where it does not, it must reject with an error of a store. Default true. */
   readonly list?: boolean;
+  /** Whether readers find a value at every moment while one replaces another, and not nothing at some. Default true. */
+  readonly replacesAtOnce?: boolean;
   /** The size of the largest value that is written, in bytes. Default 5,000,000. */
   readonly largestBytes?: number;
 }
@@ -107,6 +109,7 @@ export function traitsOf(traits: BackendTraits = {}): Required<BackendTraits> {
     touchTakesTime: true,
     clockSkewMs: 5000,
     list: true,
+    replacesAtOnce: true,
     largestBytes: 5_000_000,
     ...traits,
   };

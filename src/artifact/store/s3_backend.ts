@@ -6,6 +6,10 @@
  * So hosts may compile the same module at the same time, and one of the results stays; workers of one host are kept
  * apart by the locks of their pool.
  *
+ * S3 replaces an object at once. What speaks it need not: Swift removes the old object's file after it has put the new one
+ * there, and a reader that has looked up the old name in between is told that there is nothing. That is a miss, and costs
+ * a compilation.
+ *
  * Imports the contract of backends and what networked backends share; npm's `@aws-sdk/client-s3` when it is connected.
  *
  * @module

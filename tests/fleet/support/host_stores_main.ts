@@ -40,7 +40,12 @@ async function main(): Promise<void> {
   const backends = [await openRedis(), await openS3()];
   say([
     ...await failuresOf(openRedis, { largestBytes: 1_000_000 }),
-    ...await failuresOf(openS3, { lock: false, touchTakesTime: false, largestBytes: 1_000_000 }),
+    ...await failuresOf(openS3, {
+      lock: false,
+      touchTakesTime: false,
+      replacesAtOnce: false,
+      largestBytes: 1_000_000,
+    }),
   ]);
   const input = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   await input.next();
