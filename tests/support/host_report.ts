@@ -15,9 +15,6 @@ export interface RealmReport {
   readonly features: readonly FeatureName[];
   /** The modules of {@linkcode reportRealm} that can be instantiated, by name. */
   readonly loadable: readonly string[];
-  /** How long the first `detectTarget()` and then the first `detectFeatures()` took, in milliseconds. */
-  readonly targetMs: number;
-  readonly featuresMs: number;
   /** Whether second calls gave equal answers that are the caller's own. */
   readonly repeats: boolean;
 }
@@ -42,18 +39,13 @@ export interface PageReport extends HostReport {
  * @param modules WebAssembly binaries by name, as lists of their bytes.
  */
 export async function reportRealm(modules: Readonly<Record<string, readonly number[]>>): Promise<RealmReport> {
-  const start = performance.now();
   const target = await detectTarget();
-  const between = performance.now();
   const features = await detectFeatures();
-  const end = performance.now();
   const again = [await detectTarget(), await detectFeatures()];
   return {
     target,
     features,
     loadable: await loadable(modules),
-    targetMs: between - start,
-    featuresMs: end - between,
     repeats: JSON.stringify(again) === JSON.stringify([target, features]) && again[0] !== target &&
       again[1] !== features,
   };

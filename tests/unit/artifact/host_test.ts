@@ -1,6 +1,6 @@
 /**
  * What hosts are found to be, against what they, their operating system and their engine say when asked in another way:
- * Deno, Node 20 and 24, Bun, Chromium and Firefox, each in its main thread and in a worker.
+ * Deno, Node 20 and 24 and Bun, each in its main thread and in a worker; browsers are in tests/browser.
  *
  * @module
  */
@@ -14,25 +14,13 @@ import {
 } from "../../../src/artifact/host.ts";
 import { describeBrowser } from "../../../src/artifact/host_browser.ts";
 import { architectureName, operatingSystemName } from "../../../src/artifact/host_names.ts";
-import type { Target } from "../../../src/artifact/types.ts";
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "../../support/assert.ts";
 import { bunPath } from "../../support/bun.ts";
 import { BINARYEN_FEATURES, featureModules, isValidWith } from "../../support/feature_modules.ts";
-import type { HostReport, RealmReport } from "../../support/host_report.ts";
-import {
-  bundleHostReport,
-  ISOLATED,
-  outputOf,
-  type Page,
-  reportOf,
-  reportOfChromium,
-  reportOfFirefox,
-} from "../../support/hosts.ts";
+import { assertReport, hostReportBundle, machine } from "../../support/host_checks.ts";
+import { outputOf, reportOf } from "../../support/hosts.ts";
 import { node20Path } from "../../support/node20.ts";
 import { node24Path } from "../../support/node24.ts";
-
-/** Far above what was measured (1 to 20 ms), so that a busy machine passes: a probe that waits for something does not. */
-const LIMIT_MS = 2_000;
 
 /** Makes V8 have what it has only when told to. */
 const V8_FLAGS: Readonly<Partial<Record<FeatureName, string>>> = {
@@ -41,38 +29,14 @@ const V8_FLAGS: Readonly<Partial<Record<FeatureName, string>>> = {
   "wide-arithmetic": "--experimental-wasm-wide-arithmetic",
 };
 
-let bundled: Promise<string> | undefined;
-const bundle = () => bundled ??= bundleHostReport(featureModules());
-
 /** Calls `use` with the path of the bundled report. */
 async function withBundle<T>(use: (path: string) => Promise<T>): Promise<T> {
   const path = await Deno.makeTempFile({ prefix: "extmemfs-host-", suffix: ".mjs" });
   try {
-    await Deno.writeTextFile(path, await bundle());
+    await Deno.writeTextFile(path, await hostReportBundle());
     return await use(path);
   } finally {
     await Deno.remove(path);
-  }
-}
-
-/** What `uname` says of this machine, in the words of targets. */
-async function machine(): Promise<Pick<Target, "architecture" | "operatingSystem">> {
-  const architecture = await outputOf("uname", ["-m"]);
-  return {
-    architecture: architecture === "arm64" ? "aarch64" : architecture,
-    operatingSystem: (await outputOf("uname", ["-s"])).toLowerCase(),
-  };
-}
-
-/** Both threads found the target, and as features those of which the independently made modules can be loaded. */
-function assertReport(report: HostReport, target: Target): void {
-  for (const [thread, found] of Object.entries(report) as [string, RealmReport][]) {
-    if (thread !== "main" && thread !== "worker") continue;
-    assertEquals(found.target, target, thread);
-    assertEquals(found.features, found.loadable, `${thread}: features, and those whose modules can be loaded`);
-    assertConsistent(found.features);
-    assert(found.repeats, `${thread}: second calls give equal answers of the caller's own`);
-    assert(found.targetMs + found.featuresMs < LIMIT_MS, `${thread}: ${found.targetMs} ms, ${found.featuresMs} ms`);
   }
 }
 
@@ -156,7 +120,7 @@ Deno.test("detectTarget() and detectFeatures() need and ask for no permission of
       const printed = await outputOf(Deno.execPath(), ["run", path], { DENO_AUDIT_PERMISSIONS: log });
       return { printed, log: await Deno.readTextFile(log) };
     };
-    const { printed, log } = await asked(await bundle());
+    const { printed, log } = await asked(await hostReportBundle());
     assertEquals(log, "");
     assertReport(JSON.parse(printed), { ...await machine(), engine: { name: "v8", version: Deno.version.v8 } });
     const other = await asked("try { Deno.env.get('HOME'); } catch { console.log('refused'); }");
@@ -195,58 +159,6 @@ Deno.test("detectTarget() and detectFeatures() find what Bun is, which gives its
     ...await machine(),
     engine: { name: "javascriptcore", version },
   });
-});
-
-/** An isolated page, one that is not, and one in a context that is not secure. */
-const PAGES: readonly Page[] = [
-  { host: "127.0.0.1", headers: ISOLATED },
-  { host: "127.0.0.1", headers: {} },
-  { host: "host.test", headers: {} },
-];
-/** A policy that forbids a page and its workers to compile modules. */
-const NO_WEBASSEMBLY: Page = {
-  host: "127.0.0.1",
-  headers: { "Content-Security-Policy": "script-src 'self' blob:; worker-src blob:" },
-};
-
-Deno.test("detectTarget() and detectFeatures() find what Chromium is, in pages and workers", async () => {
-  const { version, reports } = await reportOfChromium(await bundle(), [...PAGES, NO_WEBASSEMBLY]);
-  assertEquals(reports.map(({ isolated, secure }) => ({ isolated, secure })), [
-    { isolated: true, secure: true },
-    { isolated: false, secure: true },
-    { isolated: false, secure: false },
-    { isolated: false, secure: true },
-  ]);
-  const target = { ...await machine(), engine: { name: "v8", version } };
-  assertReport(reports[0], target);
-  assertReport(reports[1], target);
-  // Without client hints there is only the string, whose processor and minor version are made up.
-  const major = version.slice(0, version.indexOf("."));
-  assertReport(reports[2], { ...target, architecture: "unknown", engine: { name: "v8", version: major } });
-  for (const { main, worker } of reports.slice(1, 3)) {
-    assertEquals(main.features, reports[0].main.features, "isolation changes no feature");
-    assertEquals(worker.features, reports[0].main.features, "isolation changes no feature");
-  }
-  assert(reports[0].main.features.includes("threads"));
-  assertEquals(reports[3].main.target, target);
-  assertEquals([reports[3].main.features, reports[3].worker.features], [[], []], "where modules cannot be compiled");
-});
-
-Deno.test("detectTarget() and detectFeatures() find what Firefox is, in pages and workers", async () => {
-  const { version, reports } = await reportOfFirefox(await bundle(), PAGES.slice(0, 2));
-  assertEquals(reports.map(({ isolated }) => isolated), [true, false]);
-  const { architecture, operatingSystem } = await machine();
-  const major = version.slice(0, version.indexOf("."));
-  for (const report of reports) {
-    assertReport(report, {
-      // That it is an x86_64 Firefox says everywhere where it resists fingerprinting.
-      architecture: architecture === "x86_64" ? "unknown" : architecture,
-      operatingSystem,
-      engine: { name: "spidermonkey", version: `${major}.0` },
-    });
-    assertEquals(report.main.features, reports[0].main.features, "isolation changes no feature");
-  }
-  assert(reports[0].main.features.includes("threads"));
 });
 
 /** User-agent strings that browsers send, in short what is known of each: system, processor, engine, version. */
