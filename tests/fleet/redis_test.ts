@@ -1,3 +1,4 @@
+import { openBackend, openStore } from "../../src/artifact/store/open_store.ts";
 import { RedisBackend, type RedisConnectOptions } from "../../src/artifact/store/redis_backend.ts";
 import type { BackendEntry } from "../../src/artifact/store/backend.ts";
 import { assert, assertEquals, assertGreater, assertNotEquals } from "../support/assert.ts";
@@ -163,6 +164,25 @@ Deno.test("RedisBackend.connect() takes URLs of Redis and Valkey, and refuses ot
     assertSecret(await assertStoreError(() => RedisBackend.connect(url), 3000, "Redis server"), "secret-word");
   }
   await assertStoreError(() => RedisBackend.connect(`redis://127.0.0.1:${server.port}/99`), 3000, "DB index");
+});
+
+Deno.test("openStore() keeps stores of one database apart by their prefixes", async () => {
+  await using server = await RedisServer.start();
+  const key = crypto.getRandomValues(new Uint8Array(32));
+  const keysOf = async (url: string) => {
+    await using store = await openStore(url, { key });
+    return (await Array.fromAsync(store.list())).map((entry) => entry.key);
+  };
+  const backend = await openBackend(`${server.url}?prefix={blue}:`);
+  await backend.write(keyOf(1), bytesOf(1, 100));
+  await backend.close!();
+  assertEquals(await keysOf(`${server.url}?prefix={blue}:`), [keyOf(1)]);
+  assertEquals(await keysOf(`${server.url}?prefix={red}:`), []);
+  assertEquals(await keysOf(server.url), []);
+  assertEquals(await server.cli("STRLEN", `{blue}:data:${keyOf(1)}`), "100");
+  for (const search of ["?prefix=", "?prefix=a&x=1", "?prefix=a&prefix=b"]) {
+    await assertStoreError(() => openBackend(`${server.url}${search}`), 3000, "Redis server");
+  }
 });
 
 Deno.test("RedisBackend speaks TLS with a server whose certificate it trusts, and with no other", async () => {

@@ -15,7 +15,8 @@ export interface OpenStoreOptions extends ArtifactStoreOptions {}
 /**
  * Opens the store that a URL names:
  *
- * - `redis://`, `rediss://`, `valkey://` with `user:password@host:port/database`;
+ * - `redis://`, `rediss://`, `valkey://` with `user:password@host:port/database`; `?prefix=…` keeps its entries apart from
+ *   those of other stores in that database;
  * - `s3://bucket/prefix?endpoint=…&region=…&forcePathStyle=true`;
  * - `cache:NAME`, the browser's Cache API;
  * - `file:///path`, or anything without a scheme: a directory. `?shared=true` says that other hosts write it, too.
@@ -50,7 +51,7 @@ export async function openBackend(url: string): Promise<ArtifactBackend> {
     case "rediss":
     case "valkey":
     case "valkeys":
-      return await (await import("./redis_backend.ts")).RedisBackend.connect(url);
+      return await openRedis(url);
     case "s3":
       return await (await import("./s3_backend.ts")).S3Backend.connect(url);
     case "cache":
@@ -68,6 +69,16 @@ export async function openBackend(url: string): Promise<ArtifactBackend> {
   throw new ArtifactStoreError(
     `There is no store '${scheme}:'; there are redis:, rediss:, valkey:, s3:, cache:, file: and paths of directories`,
   );
+}
+
+/** Takes the prefix out of a URL; what else it may hold is refused where it is parsed, without being repeated. */
+async function openRedis(url: string): Promise<ArtifactBackend> {
+  const { RedisBackend } = await import("./redis_backend.ts");
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  const prefix = parsed?.searchParams.get("prefix");
+  if (parsed === undefined || !prefix || parsed.searchParams.size > 1) return await RedisBackend.connect(url);
+  parsed.search = "";
+  return await RedisBackend.connect(parsed.href, { prefix });
 }
 
 /** Whether a `file:` URL says that others write the directory. What is misspelt must not count as "no". */
