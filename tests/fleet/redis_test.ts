@@ -1,10 +1,9 @@
 import { openBackend, openStore } from "../../src/artifact/store/open_store.ts";
 import { RedisBackend, type RedisConnectOptions } from "../../src/artifact/store/redis_backend.ts";
-import type { BackendEntry } from "../../src/artifact/store/backend.ts";
 import { assert, assertEquals, assertGreater, assertNotEquals } from "../support/assert.ts";
 import { backendConformance } from "../support/backend_conformance.ts";
 import { RedisServer, type RedisServerOptions } from "./support/redis_server.ts";
-import { assertSecret, assertStoreError, bytesOf, keyOf } from "./support/store_checks.ts";
+import { assertSecret, assertStoreError, bytesOf, entriesOf, keyOf } from "./support/store_checks.ts";
 import { until } from "./support/ports.ts";
 
 const PREFIX = "{extmemfs:artifact}:";
@@ -22,15 +21,6 @@ async function withRedis(
   } finally {
     await backend.close();
   }
-}
-
-async function entriesOf(backend: RedisBackend): Promise<Map<string, BackendEntry>> {
-  const entries = new Map<string, BackendEntry>();
-  for await (const entry of backend.list()) {
-    assert(!entries.has(entry.key), `${entry.key} is listed twice`);
-    entries.set(entry.key, entry);
-  }
-  return entries;
 }
 
 /** The numbers of data, uses and sizes in a server. */

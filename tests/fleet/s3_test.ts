@@ -1,10 +1,9 @@
 import { S3 } from "@aws-sdk/client-s3";
-import type { BackendEntry } from "../../src/artifact/store/backend.ts";
 import { S3Backend, type S3ConnectOptions } from "../../src/artifact/store/s3_backend.ts";
 import { assert, assertEquals, assertGreaterOrEqual } from "../support/assert.ts";
 import { backendConformance } from "../support/backend_conformance.ts";
 import { S3_CREDENTIALS, S3_PAGE_OBJECTS, S3Server } from "./support/s3_server.ts";
-import { assertSecret, assertStoreError, bytesOf, keyOf } from "./support/store_checks.ts";
+import { assertSecret, assertStoreError, bytesOf, entriesOf, keyOf } from "./support/store_checks.ts";
 
 const BUCKET = "artifacts";
 
@@ -46,15 +45,6 @@ async function withS3(
   } finally {
     await backend.close();
   }
-}
-
-async function entriesOf(backend: S3Backend): Promise<Map<string, BackendEntry>> {
-  const entries = new Map<string, BackendEntry>();
-  for await (const entry of backend.list()) {
-    assert(!entries.has(entry.key), `${entry.key} is listed twice`);
-    entries.set(entry.key, entry);
-  }
-  return entries;
 }
 
 backendConformance("S3Backend", async () => {

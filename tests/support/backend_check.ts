@@ -1,10 +1,10 @@
 /**
- * What checks of places for artifacts are made of: what they get, and what they ask with. Imports only types, and no
- * host's API.
+ * What checks of places for artifacts are made of: what they get, and what they ask with. Needs no host's API.
  *
  * @module
  */
 import type { ArtifactBackend, BackendLock } from "../../src/artifact/store/backend.ts";
+import { Random } from "./random.ts";
 
 /** What differs between backends. */
 export interface BackendTraits {
@@ -44,23 +44,8 @@ export interface BackendCheck {
   run(setting: CheckSetting): Promise<void>;
 }
 
-/** Random numbers that a seed determines (mulberry32). */
-export class CheckRandom {
-  #state: number;
-
-  /** Begins a sequence. */
-  constructor(seed: number) {
-    this.#state = seed | 0;
-  }
-
-  /** An integer from 0 to below a bound. */
-  below(bound: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor(((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32 * bound);
-  }
-
+/** Random bytes and keys that a seed determines. */
+export class CheckRandom extends Random {
   /** So many bytes. */
   bytes(count: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(count);

@@ -26,38 +26,12 @@ import { shardWordOf } from "../../src/store/inodes.ts";
 import { slotWordOf } from "../../src/sync/agent.ts";
 import { assertEquals } from "./assert.ts";
 
+export { Random } from "./random.ts";
+
 /** Whether runs are to be long. */
 export const LONG: boolean = Deno.env.get("EXTMEMFS_LONG") === "1";
 /** Seed of all choices of a run. */
 export const SEED: number = Number(Deno.env.get("EXTMEMFS_SEED") ?? Math.floor(Math.random() * 2 ** 31));
-
-/** Random numbers that a seed determines (mulberry32). */
-export class Random {
-  #state: number;
-
-  /** Begins a sequence. */
-  constructor(seed: number) {
-    this.#state = seed | 0;
-  }
-
-  /** An integer from 0 to below a bound. */
-  below(bound: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor(((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32 * bound);
-  }
-
-  /** True once in so many times. */
-  oneIn(count: number): boolean {
-    return this.below(count) === 0;
-  }
-
-  /** One of a list. */
-  of<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!;
-  }
-}
 
 /** What a worker is to do. */
 export interface StressJob {

@@ -16,13 +16,8 @@ import { chooseVictims } from "./eviction.ts";
 import { keyOfHeader } from "./key.ts";
 import type { ArtifactStoreOptions, InspectedEntry, StoreCounters, StoreLimits } from "./store_types.ts";
 
-/** An artifact that has been verified. */
-export interface Loaded {
-  /** Its bytes. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Where its parts are. */
-  readonly layout: ArtifactLayout;
-}
+/** An artifact that has been verified: its bytes. */
+export type Verified = Uint8Array<ArrayBuffer>;
 
 /** The entries of a backend, as one store object uses them. */
 export class Entries {
@@ -108,7 +103,7 @@ export class Entries {
     engine: Engine,
     signal: AbortSignal | undefined,
     counted = false,
-  ): Promise<{ readonly loaded: Loaded | undefined; readonly unusable: boolean }> {
+  ): Promise<{ readonly loaded: Verified | undefined; readonly unusable: boolean }> {
     assertKey(key);
     const began = performance.now();
     let value: BackendValue | undefined;
@@ -133,7 +128,7 @@ export class Entries {
     const { compileMs = 0 } = layout.header.provenance;
     counters.savedMs += Math.max(0, compileMs - (performance.now() - began));
     this.#background(async () => await this.backend.touch(key, Date.now()));
-    return { loaded: { bytes: value.bytes, layout }, unusable: false };
+    return { loaded: value.bytes, unusable: false };
   }
 
   async #verify(key: string, value: BackendValue, layout: ArtifactLayout): Promise<void> {

@@ -18,7 +18,6 @@
  * @module
  */
 import type { FileSystem } from "../../api/file_system.ts";
-import { decodeContainer } from "../container.ts";
 import { sha256, sha256Async } from "../digest.ts";
 import type { Engine } from "../engine.ts";
 import { ArtifactError, ArtifactStoreError } from "../errors.ts";
@@ -26,7 +25,7 @@ import { compileArtifact, compileOnHost, openArtifact } from "../precompile.ts";
 import { sealKey, verifySealAsync } from "../seal.ts";
 import { type ArtifactBackend, assertKey, type BackendEntry, type BackendLock, type BackendValue } from "./backend.ts";
 import { digestExtra, encodeKey, type ExtraInputs, type KeyInputs } from "./key.ts";
-import { Entries, type Loaded } from "./entries.ts";
+import { Entries, type Verified } from "./entries.ts";
 import { chooseVictims } from "./eviction.ts";
 import { rekey } from "./migration.ts";
 import { PoolBackend, type PoolBackendOptions } from "./pool_backend.ts";
@@ -45,7 +44,7 @@ import type {
 
 /** A compilation of this agent that others of it wait for. */
 interface Flight {
-  readonly result: Promise<Loaded>;
+  readonly result: Promise<Verified>;
   /** Whether it was the caller who failed or gave up, and not the module, so that another may have more success. */
   abandoned: boolean;
   /** Whether others wait for it. */
@@ -145,7 +144,7 @@ export class ArtifactStore implements AsyncDisposable {
     signal?.throwIfAborted();
     this.#assertOpen();
     const { loaded } = await this.#entries.lookUp(key, engine, signal);
-    if (loaded !== undefined) return await compileOnHost(loaded.bytes);
+    if (loaded !== undefined) return await compileOnHost(loaded);
     this.#entries.counters.misses++;
     return undefined;
   }
@@ -166,7 +165,7 @@ export class ArtifactStore implements AsyncDisposable {
   ): Promise<WebAssembly.Module> {
     assertMakesModules(engine);
     const { loaded } = await this.#getOrCompile(wasm, engine, options);
-    return await compileOnHost(loaded.bytes);
+    return await compileOnHost(loaded);
   }
 
   /** {@linkcode ArtifactStore.getOrCompile} for the artifact's bytes, verified: for native code, or to be passed on. */
@@ -177,7 +176,7 @@ export class ArtifactStore implements AsyncDisposable {
   ): Promise<Uint8Array<ArrayBuffer>> {
     const { loaded, joined } = await this.#getOrCompile(wasm, engine, options);
     // Each caller may do with its bytes what it likes.
-    return joined ? loaded.bytes.slice() : loaded.bytes;
+    return joined ? loaded.slice() : loaded;
   }
 
   /** Resolves to the artifact, and whether other callers have the same bytes. */
@@ -185,7 +184,7 @@ export class ArtifactStore implements AsyncDisposable {
     wasm: WasmSource,
     engine: Engine,
     options: StoreCompileOptions,
-  ): Promise<{ readonly loaded: Loaded; readonly joined: boolean }> {
+  ): Promise<{ readonly loaded: Verified; readonly joined: boolean }> {
     this.#assertOpen();
     const { signal } = options;
     if (!(wasm instanceof Uint8Array) && typeof wasm !== "function") {
@@ -210,9 +209,9 @@ export class ArtifactStore implements AsyncDisposable {
         // Who led has given up: one of those who waited goes on.
       }
     }
-    let resolve!: (loaded: Loaded) => void;
+    let resolve!: (loaded: Verified) => void;
     let reject!: (error: unknown) => void;
-    const result = new Promise<Loaded>((...settle) => [resolve, reject] = settle);
+    const result = new Promise<Verified>((...settle) => [resolve, reject] = settle);
     result.catch(() => {});
     const flight: Flight = { result, abandoned: false, joined: false };
     this.#flights.set(name, flight);
@@ -238,7 +237,7 @@ export class ArtifactStore implements AsyncDisposable {
     engine: Engine,
     options: StoreCompileOptions,
     unusable: boolean,
-  ): Promise<Loaded> {
+  ): Promise<Verified> {
     const { signal } = options;
     this.#entries.counters.misses++;
     const locks = await this.#lock(key, signal);
@@ -304,7 +303,7 @@ export class ArtifactStore implements AsyncDisposable {
     inputs: KeyInputs,
     engine: Engine,
     options: StoreCompileOptions,
-  ): Promise<Loaded> {
+  ): Promise<Verified> {
     const began = performance.now();
     const bytes = await compileArtifact(engine, module, {
       key: this.#entries.key,
@@ -317,7 +316,7 @@ export class ArtifactStore implements AsyncDisposable {
     this.#entries.counters.compiled++;
     this.#entries.counters.compileMs += performance.now() - began;
     await this.#entries.publish(key, bytes);
-    return { bytes, layout: decodeContainer(bytes) };
+    return bytes;
   }
 
   async #migrate(
@@ -325,7 +324,7 @@ export class ArtifactStore implements AsyncDisposable {
     inputs: KeyInputs,
     engine: Engine,
     signal: AbortSignal | undefined,
-  ): Promise<Loaded | undefined> {
+  ): Promise<Verified | undefined> {
     for (const oldKey of this.#options.migrate?.(inputs) ?? []) {
       assertKey(oldKey);
       if (oldKey === key) continue;
@@ -349,7 +348,7 @@ export class ArtifactStore implements AsyncDisposable {
       this.#entries.counters.migrated++;
       // Where the new entry could not be written, the old one is still worth its place.
       if (await this.#entries.publish(key, moved)) await this.#entries.discard(oldKey);
-      return { bytes: moved, layout: decodeContainer(moved) };
+      return moved;
     }
     return undefined;
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { ArtifactStoreError } from "../../../src/artifact/errors.ts";
+import type { ArtifactBackend, BackendEntry } from "../../../src/artifact/store/backend.ts";
 import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 
 /** A key as stores make them, of a number. */
@@ -35,4 +36,14 @@ export function assertSecret(error: unknown, secret: string): void {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     assert(!Deno.inspect(at, { showHidden: true, depth: 6 }).includes(secret), `an error tells the password: ${at}`);
   }
+}
+
+/** The entries of a backend by their keys, each of which may be listed once. */
+export async function entriesOf(backend: ArtifactBackend): Promise<Map<string, BackendEntry>> {
+  const entries = new Map<string, BackendEntry>();
+  for await (const entry of backend.list()) {
+    assert(!entries.has(entry.key), `${entry.key} is listed twice`);
+    entries.set(entry.key, entry);
+  }
+  return entries;
 }
